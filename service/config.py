@@ -1,0 +1,127 @@
+"""Every setting, in one table; the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from service.errors import ConfigError
+
+PREFIX = "ANDON_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of a service. Each is read from ``ANDON_`` and its name in capitals, checked against ``BOUNDS``.
+
+    Attributes:
+        store: folder of the model store.
+        max_body_bytes: longest request body that is accepted.
+        max_rows: most instances that one request may hold.
+        host: address to listen on.
+        port: port to listen on.
+        workers: processes that answer requests.
+        worker_class: gunicorn's way to serve connections within a worker.
+        threads: threads a worker, for the ``gthread`` class.
+        timeout: seconds after which a worker that gives no sign of life is replaced.
+        graceful_timeout: seconds that requests in flight are given when the service stops.
+        keepalive: seconds that an idle connection is kept.
+        access_log: whether each request is logged (method, path, status, size, time; never a query or a value).
+        log_level: least severity that is logged.
+    """
+
+    store: Path = Path("andon-store")
+    max_body_bytes: int = 16 * 2**20
+    max_rows: int = 10_000
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 2
+    worker_class: str = "gevent"
+    threads: int = 4
+    timeout: int = 30
+    graceful_timeout: int = 30
+    keepalive: int = 65
+    access_log: bool = False
+    log_level: str = "info"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """The settings that the environment gives, defaults for the rest.
+
+        Raises:
+            ConfigError: a value is out of its bounds; it names the variable.
+        """
+        given = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            variable = PREFIX + setting.name.upper()
+            if variable in given:
+                expected, parse = BOUNDS[setting.name]
+                try:
+                    values[setting.name] = parse(given[variable])
+                except ValueError:
+                    raise ConfigError(variable=variable, value=given[variable], expected=expected) from None
+        return cls(**values)
+
+    def to_environ(self) -> dict[str, str]:
+        """The environment that ``from_environ`` reads these settings from."""
+        return {PREFIX + setting.name.upper(): _as_text(getattr(self, setting.name)) for setting in fields(self)}
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _integer(low: int, high: int) -> tuple[str, Callable[[str], object]]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value
+
+    return f"an integer from {low} to {high}", parse
+
+
+def _one_of(*choices: str) -> tuple[str, Callable[[str], object]]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    return f"one of {', '.join(choices)}", parse
+
+
+def _not_empty(kind: Callable[[str], object]) -> Callable[[str], object]:
+    def parse(text: str) -> object:
+        if not text:
+            raise ValueError(text)
+        return kind(text)
+
+    return parse
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+BOUNDS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "store": ("the path of a folder", _not_empty(Path)),
+    "max_body_bytes": _integer(1_024, 2**31),
+    "max_rows": _integer(1, 1_000_000),
+    "host": ("an address", _not_empty(str)),
+    "port": _integer(1, 65_535),
+    "workers": _integer(1, 256),
+    "worker_class": _one_of("gevent", "gthread", "sync"),
+    "threads": _integer(1, 256),
+    "timeout": _integer(1, 3_600),
+    "graceful_timeout": _integer(1, 3_600),
+    "keepalive": _integer(0, 3_600),
+    "access_log": ("true or false", _flag),
+    "log_level": _one_of("debug", "info", "warning", "error", "critical"),
+}
+"""For each setting, what is expected in words, and the function that turns text into it or raises ``ValueError``."""

@@ -1,0 +1,144 @@
+"""Files of events as typed batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from service.core.columnar import COLUMN_TYPES, encode_columns
+from service.core.encoder import Buckets
+from service.core.features import Schema
+from service.core.metrics import Labels
+from service.errors import EventsError
+from service.events.columns import BadValue, Times, feature_column, label_column, time_column
+from service.events.files import Chunk, reader_for
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Consecutive rows of one file.
+
+    Attributes:
+        columns: for each field, an Arrow array of the field's type (see ``columnar.COLUMN_TYPES``).
+        labels: int8, shape ``(n_rows,)``, or ``None`` where they were not asked for.
+        times: the timestamps, each of the shape ``(n_rows,)``, or ``None`` where they were not asked for.
+        done: the share of all files read so far, from 0 to 1.
+    """
+
+    columns: dict[str, pa.Array]
+    n_rows: int
+    labels: Labels | None
+    times: Times | None
+    done: float
+
+    def where(self, mask: NDArray[np.bool_]) -> Batch:
+        """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
+        chosen = pa.array(mask)
+        return Batch(
+            columns={name: column.filter(chosen) for name, column in self.columns.items()},
+            n_rows=int(np.count_nonzero(mask)),
+            labels=None if self.labels is None else self.labels[mask],
+            times=None if self.times is None else self.times.where(mask),
+            done=self.done,
+        )
+
+    def encode(self, schema: Schema) -> Buckets:
+        """The buckets of the rows, shape ``(n_rows, n_slots)``."""
+        return encode_columns(schema, self.columns)
+
+    def rows(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """Some rows as mappings from field name to JSON value: what a client would send for them."""
+        return [{name: column[index].as_py() for name, column in self.columns.items()} for index in indices]
+
+
+class Events:
+    """The events in some files, read again from the start by every call of ``batches``.
+
+    Args:
+        paths: the files, in the order of time.
+        schema: which columns there must be, and of what types.
+    """
+
+    def __init__(self, paths: Sequence[Path], schema: Schema) -> None:
+        self.paths = tuple(paths)
+        self.schema = schema
+        self._readers = [reader_for(path) for path in self.paths]
+
+    def batches(self, *, features: bool = True, labels: bool = False, times: bool = False) -> Iterator[Batch]:
+        """All rows in their order, in batches of bounded size; only the columns asked for are read.
+
+        Raises:
+            EventsError: a file can't be read, a column is missing, or a value is not what its column holds.
+        """
+        schema = self.schema
+        fields = schema.fields if features else ()
+        label = schema.label if labels else None
+        timestamp = schema.timestamp if times else None
+        names = [field.name for field in fields] + [name for name in (label, timestamp) if name is not None]
+        needed = {field.name for field in fields if field.required} | {name for name in (label, timestamp) if name}
+        sizes = [_status(path).st_size for path in self.paths]
+        behind = 0
+        for path, size, read in zip(self.paths, sizes, self._readers, strict=True):
+            for chunk in read(path, names):
+                for name in needed - chunk.columns.keys():
+                    raise EventsError(file=path.name, column=name, message="the file has no such column")
+                yield Batch(
+                    columns={
+                        field.name: self._convert(path, chunk, field.name, partial(feature_column, field))
+                        if field.name in chunk.columns
+                        else pa.nulls(chunk.n_rows, COLUMN_TYPES[field.type])
+                        for field in fields
+                    },
+                    n_rows=chunk.n_rows,
+                    labels=self._convert(path, chunk, label, label_column) if label else None,
+                    times=self._convert(path, chunk, timestamp, time_column) if timestamp else None,
+                    done=(behind + size * chunk.done) / sum(sizes),
+                )
+            behind += size
+
+    def digests(self) -> list[dict[str, str | int]]:
+        """SHA-256 and size of each file, in order; names are no part of what the events are."""
+        digests: list[dict[str, str | int]] = []
+        for path in self.paths:
+            digest, size = sha256(), 0
+            try:
+                with open(path, "rb") as file:
+                    while data := file.read(2**20):
+                        digest.update(data)
+                        size += len(data)
+            except OSError as error:
+                raise EventsError(file=path.name, message=f"can't be read: {error.strerror}") from None
+            digests.append({"sha256": digest.hexdigest(), "bytes": size})
+        return digests
+
+    def stamps(self) -> list[tuple[int, int, int]]:
+        """What tells cheaply that a file was touched: inode, size and time of change of each."""
+        statuses = [_status(path) for path in self.paths]
+        return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in statuses]
+
+    @staticmethod
+    def _convert(path: Path, chunk: Chunk, name: str, convert: Callable[[Any], T]) -> T:
+        try:
+            return convert(chunk.columns[name])
+        except BadValue as error:
+            row = None if error.index is None else chunk.first_row + error.index
+            raise EventsError(file=path.name, row=row, column=name, message=str(error)) from None
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise EventsError(file=path.name, message=f"can't be read: {error.strerror}") from None

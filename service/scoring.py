@@ -1,0 +1,86 @@
+"""Score files of events: one probability out for each row in, in order, the whole file or nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import orjson
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from service.core.predictor import Predictor
+from service.errors import EventsError
+from service.events import Events
+
+OUTPUT = pa.schema([("probability", pa.float64())])
+
+
+class _Writer(Protocol):
+    def write_batch(self, batch: pa.RecordBatch) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _NdjsonWriter:
+    def __init__(self, file: BinaryIO, schema: pa.Schema) -> None:
+        self._file = file
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        for row in batch.to_pylist():
+            self._file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+_WRITERS: dict[str, Callable[[Any, pa.Schema], _Writer]] = {
+    ".parquet": pq.ParquetWriter,
+    ".csv": pa_csv.CSVWriter,
+    ".ndjson": _NdjsonWriter,
+    ".jsonl": _NdjsonWriter,
+}
+
+
+def score(
+    predictor: Predictor, events: Events, out: Path, *, progress: Callable[[float], None] = lambda done: None
+) -> int:
+    """Write the probability of every row of ``events`` to ``out`` and return how many there were.
+
+    The format is told by the suffix of ``out``. The file appears whole, in place of an earlier one, or not at all.
+
+    Args:
+        events: read with the predictor's own schema.
+        progress: called with the share of the events read, from 0 to 1.
+
+    Raises:
+        EventsError: the events can't be used, or ``out`` has no known suffix.
+    """
+    writer_class = _WRITERS.get(out.suffix.lower())
+    if writer_class is None:
+        raise EventsError(file=out.name, message=f"the suffix {out.suffix!r} is none of {', '.join(_WRITERS)}")
+    n_rows = 0
+    with _whole_or_nothing(out) as file:
+        writer = writer_class(file, OUTPUT)
+        for batch in events.batches():
+            probabilities = predictor.predict_buckets(batch.encode(predictor.schema))
+            writer.write_batch(pa.record_batch([pa.array(probabilities)], schema=OUTPUT))
+            n_rows += batch.n_rows
+            progress(batch.done)
+        writer.close()
+    return n_rows
+
+
+@contextmanager
+def _whole_or_nothing(path: Path) -> Iterator[BinaryIO]:
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,168 @@
+"""Train: events in, a candidate out.
+
+The first pass is progressive validation: each row is predicted before it is learned, so the metrics of the run are
+those of predicting tomorrow from yesterday (Blum et al. 1999). Later passes learn the rows of each batch in a seeded
+order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import numpy as np
+
+from service import __version__
+from service.artefact import Golden
+from service.core.features import Schema
+from service.core.learner import FTRL, Learner
+from service.core.metrics import RunningMetrics
+from service.core.model import LinearModel
+from service.core.predictor import Predictor
+from service.errors import EventsError
+from service.events import Batch, Events, holdout_cutoff
+from service.events.columns import MICROSECONDS
+from service.store import Store
+
+GOLDEN_ROWS = 24
+"""How many training rows, drawn by the seed, become golden requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How to train.
+
+    Attributes:
+        passes: how often the events are gone over.
+        seed: of the order within a batch from the second pass on, and of the choice of golden requests.
+        holdout: share of the events, the latest, that is kept from the model (0: none).
+    """
+
+    learner: FTRL = FTRL()
+    passes: int = 2
+    seed: int = 0
+    holdout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.passes < 1:
+            raise ValueError(f"passes must be at least 1, not {self.passes}")
+        if not 0.0 <= self.holdout < 1.0:
+            raise ValueError(f"holdout must be from 0 to below 1, not {self.holdout}")
+
+
+def train(store: Store, events: Events, run: Run, *, progress: Callable[[float], None] = lambda done: None) -> str:
+    """Train a candidate, put it into the store, and return its version id.
+
+    The same events, schema, run and code give the same id. The store is written to at the very end, at once.
+
+    Args:
+        progress: called with the share of the work done, from 0 to 1.
+
+    Raises:
+        EventsError: the events can't be used, hold no rows, or changed meanwhile.
+    """
+    schema = events.schema
+    stamps, digests = events.stamps(), events.digests()
+    cutoff = holdout_cutoff(events, run.holdout) if run.holdout else None
+    learner = Learner(n_buckets=schema.n_buckets, parameters=run.learner)
+    shuffle = np.random.default_rng([run.seed, 0])
+    sample = _GoldenSample(seed=run.seed)
+    metrics = RunningMetrics()
+    span = _Span()
+    for number in range(run.passes):
+        for whole in events.batches(labels=True, times=schema.timestamp is not None):
+            batch = _up_to(whole, cutoff)
+            assert batch.labels is not None
+            order = shuffle.permutation(batch.n_rows) if number else None
+            probabilities = learner.learn(batch.encode(schema), batch.labels, order)
+            if number == 0:
+                metrics.update(batch.labels, probabilities)
+                sample.offer(batch)
+                span.add(batch)
+            progress((number + whole.done) / run.passes)
+    measured = metrics.result()
+    where = ", ".join(path.name for path in events.paths)
+    if not measured.rows:
+        raise EventsError(file=where, message="there are no rows to learn from")
+    if events.stamps() != stamps:
+        raise EventsError(file=where, message="the events changed while they were learned")
+    weights = learner.weights()
+    training = {
+        "code_version": __version__,
+        "events": digests,
+        "rows": measured.rows,
+        "positives": measured.positives,
+        "time_range": span.to_document(),
+        "holdout": run.holdout,
+        "passes": run.passes,
+        "seed": run.seed,
+        "learner": {"algorithm": "ftrl-proximal", **asdict(run.learner)},
+        "progressive_validation": measured.to_document(),
+    }
+    instances = sample.instances(schema)
+    predictor = Predictor(schema=schema, model=LinearModel(weights), version="candidate")
+    golden = Golden(instances=instances, probabilities=predictor.predict_rows(instances))
+    return store.add(schema=schema, weights=weights, golden=golden, training=training)
+
+
+def _up_to(batch: Batch, cutoff: int | None) -> Batch:
+    if cutoff is None:
+        return batch
+    assert batch.times is not None
+    return batch.where(batch.times.values <= cutoff)
+
+
+class _GoldenSample:
+    """A uniform sample of rows in one pass: each row draws a key, the ``GOLDEN_ROWS`` smallest keys stay."""
+
+    def __init__(self, *, seed: int) -> None:
+        self._random = np.random.default_rng([seed, 1])
+        self._kept: list[tuple[float, dict[str, Any]]] = []
+
+    def offer(self, batch: Batch) -> None:
+        keys = self._random.random(batch.n_rows)
+        best = [int(index) for index in np.argsort(keys)[:GOLDEN_ROWS]]
+        rows = zip(keys[best].tolist(), batch.rows(best), strict=True)
+        self._kept = heapq.nsmallest(GOLDEN_ROWS, [*self._kept, *rows], key=lambda kept: kept[0])
+
+    def instances(self, schema: Schema) -> list[dict[str, Any]]:
+        """The sampled rows, the first of them with each field missing in turn, and a row of nothing but missing."""
+        rows = [row for _, row in self._kept]
+        names = [field.name for field in schema.fields]
+        return rows + [{**rows[0], name: None} for name in names] + [dict.fromkeys(names)]
+
+
+class _Span:
+    """The first and the last time among the rows that were learned."""
+
+    def __init__(self) -> None:
+        self._unit = ""
+        self._first: int | None = None
+        self._last: int | None = None
+
+    def add(self, batch: Batch) -> None:
+        if batch.times is None or not batch.n_rows:
+            return
+        first, last = int(batch.times.values.min()), int(batch.times.values.max())
+        self._first = first if self._first is None else min(self._first, first)
+        self._last = last if self._last is None else max(self._last, last)
+        self._unit = batch.times.unit
+
+    def to_document(self) -> dict[str, Any] | None:
+        if self._first is None or self._last is None:
+            return None
+        document: dict[str, Any] = {"unit": self._unit, "first": self._first, "last": self._last}
+        if self._unit == MICROSECONDS:
+            document["text"] = f"{_iso(self._first)} to {_iso(self._last)}"
+        return document
+
+
+def _iso(microseconds: int) -> str:
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return f"{microseconds} us"
+    return moment.isoformat().replace("+00:00", "Z")
