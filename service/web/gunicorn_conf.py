@@ -1,0 +1,55 @@
+"""gunicorn's settings: ``gunicorn --config python:service.web.gunicorn_conf "service.web:create_app()"``.
+
+What a user may change comes from the environment (``service.config``); what is fixed says why. The choices that were
+measured are in ``docs/decisions/0004-worker.md``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from service.config import Settings
+
+_settings = Settings.from_environ()
+
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+worker_class = _settings.worker_class
+threads = _settings.threads if _settings.worker_class == "gthread" else 1
+worker_connections = 1_000
+timeout = _settings.timeout
+graceful_timeout = _settings.graceful_timeout
+keepalive = _settings.keepalive
+
+# The heartbeat is a file that each worker touches; on a disk, a slow write would look like a dead worker.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+# Each worker loads the model itself: its memory map is shared all the same, and a reload never serves old code.
+preload_app = False
+
+# The control socket would write into the home folder, which a container of ours has not.
+control_socket_disable = True
+
+# Requests are small JSON documents; headers beyond these bounds are no client of ours.
+limit_request_line = 4_094
+limit_request_fields = 64
+limit_request_field_size = 8_190
+
+# Method, path without its query, status, size, microseconds. Never a header or a value of a feature.
+accesslog = "-" if _settings.access_log else None
+access_log_format = "%(m)s %(U)s %(s)s %(B)s %(D)s"
+errorlog = "-"
+loglevel = _settings.log_level
+
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {
+        "service": {"level": _settings.log_level.upper(), "handlers": ["stderr"], "propagate": False},
+        "gunicorn.error": {"level": _settings.log_level.upper(), "handlers": ["stderr"], "propagate": False},
+        "gunicorn.access": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+    },
+}

@@ -1,0 +1,31 @@
+"""``/health``: whether the process answers (live) and whether it has a verified model to answer with (ready)."""
+
+from __future__ import annotations
+
+import orjson
+from flask import Blueprint, Response
+
+from service.live import ModelSource
+
+
+def create_blueprint(model: ModelSource) -> Blueprint:
+    """The blueprint that reports on what ``model`` gives. Readiness is fail-closed: no verified model is a 503."""
+    blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+    @blueprint.get("", endpoint="health")
+    @blueprint.get("/ready", endpoint="ready")
+    def ready() -> Response:
+        predictor = model.predictor()
+        return _answer({"status": "ok", "model": predictor.name, "version": predictor.version})
+
+    @blueprint.get("/live", endpoint="live")
+    def live() -> Response:
+        return _answer({"status": "ok"})
+
+    return blueprint
+
+
+def _answer(document: dict[str, str]) -> Response:
+    response = Response(orjson.dumps(document), mimetype="application/json")
+    response.cache_control.no_store = True
+    return response
