@@ -7,8 +7,9 @@ The map of the house. Imports run downward only; ``tox -e lint`` checks it.
     config        the only reader of the environment
     training      events -> candidate            evaluation   candidate + events -> gate report
     scoring       events -> probabilities        live         the promoted version, verified and swapped
-    gates         thresholds and verdicts        store        versions, pointer, audit log
-    artefact      one immutable model folder     events       Parquet, CSV and NDJSON in batches
+    store         versions, pointer, audit log   gates        thresholds and verdicts
+    events        Parquet, CSV, NDJSON, batched  spool        encoded rows for the later passes
+    toml          the files that users write     artefact     one immutable model folder
     core          pure: bucketer, features, encoder, model, learner, metrics, predictor
     errors        one tree of errors that carry data
 """

@@ -129,10 +129,10 @@ def demo(store: Store, if_empty: bool) -> int:
 @_store_option
 @click.option("--holdout", default=0.0, show_default=True, help="Share of the events, the latest, kept from the model.")
 @click.option("--passes", default=2, show_default=True, help="How often the events are gone over.")
-@click.option("--alpha", default=0.05, show_default=True, help="Learning rate of a coordinate that has seen little.")
+@click.option("--alpha", default=0.03, show_default=True, help="Learning rate of a coordinate that has seen little.")
 @click.option("--beta", default=1.0, show_default=True, help="How slowly that rate falls at first.")
-@click.option("--l1", default=0.0, show_default=True, help="Evidence below which a weight is zero.")
-@click.option("--l2", default=1.0, show_default=True, help="Strength of the pull towards zero.")
+@click.option("--l1", default=1.0, show_default=True, help="Evidence below which a weight is zero.")
+@click.option("--l2", default=10.0, show_default=True, help="Strength of the pull towards zero.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of every random choice.")
 def train(
     events: tuple[Path, ...],

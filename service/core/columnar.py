@@ -26,7 +26,7 @@ COLUMN_TYPES = {"string": pa.string(), "integer": pa.int64(), "boolean": pa.bool
 
 
 def encode_columns(schema: Schema, columns: Mapping[str, pa.Array]) -> Buckets:
-    """The buckets of a batch, shape ``(n_rows, n_slots)``, int64.
+    """The buckets of a batch, shape ``(n_rows, n_slots)``, uint32.
 
     ``columns`` holds one array for each field, of equal length and of the type that ``COLUMN_TYPES`` names for the
     field's type; nulls are missing values. Numbers are finite (``service.events`` refuses others).
@@ -34,7 +34,7 @@ def encode_columns(schema: Schema, columns: Mapping[str, pa.Array]) -> Buckets:
     coded = {field.name: _Column.of(field, columns[field.name]) for field in schema.fields}
     mask = np.uint64(schema.n_buckets - 1)
     n_rows = len(next(iter(columns.values()))) if columns else 0
-    buckets = np.empty((n_rows, len(schema.slots)), dtype=np.int64)
+    buckets = np.empty((n_rows, len(schema.slots)), dtype=np.uint32)
     slot = 0
     for field in schema.fields:
         column = coded[field.name]

@@ -11,7 +11,7 @@ from xxhash import xxh64_intdigest
 from service.core import bucketer
 from service.core.features import Schema
 
-Buckets = NDArray[np.int64]
+Buckets = NDArray[np.uint32]
 """Shape ``(n_rows, n_slots)``: for each row, the bucket of every field and then of every cross."""
 
 
@@ -52,6 +52,6 @@ class Encoder:
         return [hashed & mask for hashed in hashes]
 
     def encode_rows(self, rows: Sequence[Mapping[str, object]]) -> Buckets:
-        """The buckets of many rows, shape ``(len(rows), n_slots)``, int64."""
+        """The buckets of many rows, shape ``(len(rows), n_slots)``, uint32."""
         encoded = [self.encode_row(row) for row in rows]
-        return np.array(encoded, dtype=np.int64).reshape(len(rows), self.n_slots)
+        return np.array(encoded, dtype=np.uint32).reshape(len(rows), self.n_slots)

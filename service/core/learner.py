@@ -31,7 +31,7 @@ Z, N = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FTRL:
-    """Parameters of FTRL-Proximal.
+    """Parameters of FTRL-Proximal; the defaults were measured (``docs/decisions/0003-learner.md``).
 
     Attributes:
         alpha: learning rate of a coordinate that has seen little.
@@ -43,10 +43,10 @@ class FTRL:
         ValueError: ``alpha`` is not positive or another is negative, or one is not finite.
     """
 
-    alpha: float = 0.05
+    alpha: float = 0.03
     beta: float = 1.0
-    l1: float = 0.0
-    l2: float = 1.0
+    l1: float = 1.0
+    l2: float = 10.0
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "l1", "l2"):
@@ -69,19 +69,16 @@ class Learner:
         self.parameters = parameters
         self._state = np.zeros((n_buckets + 1, 2), dtype=np.float64)
 
-    def learn(self, buckets: Buckets, labels: Labels, order: NDArray[np.int64] | None = None) -> Probabilities:
+    def learn(self, buckets: Buckets, labels: Labels) -> Probabilities:
         """Learn a batch and return each row's probability *before* it was learned, shape ``(n_rows,)``.
 
         Args:
             buckets: shape ``(n_rows, n_slots)``.
             labels: 0 or 1, shape ``(n_rows,)``.
-            order: in which the rows are learned; as they come, without it. The probabilities stay in the rows' order.
         """
-        if order is None:
-            order = np.arange(len(labels))
         p = self.parameters
         probabilities = np.empty(len(labels), dtype=np.float64)
-        _learn_rows(buckets, labels, order, self._state, p.alpha, p.beta, p.l1, p.l2, probabilities)
+        _learn_rows(buckets, labels, self._state, p.alpha, p.beta, p.l1, p.l2, probabilities)
         return probabilities
 
     def weights(self) -> Weights:
@@ -124,12 +121,12 @@ def _sigmoid(logit: float) -> float:
 
 @njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
 def _learn_rows(  # type: ignore[no-untyped-def]
-    buckets, labels, order, state, alpha, beta, l1, l2, probabilities
+    buckets, labels, state, alpha, beta, l1, l2, probabilities
 ):
     n_slots = buckets.shape[1]
     intercept = state.shape[0] - 1
     row_weights = np.empty(n_slots)
-    for row in order:
+    for row in range(buckets.shape[0]):
         bias = weight(state[intercept, Z], state[intercept, N], alpha, beta, 0.0, 0.0)
         logit = bias
         for slot in range(n_slots):
