@@ -28,7 +28,8 @@ class Settings:
         threads: threads a worker, for the ``gthread`` class.
         timeout: seconds after which a worker that gives no sign of life is replaced.
         graceful_timeout: seconds that requests in flight are given when the service stops.
-        keepalive: seconds that an idle connection is kept.
+        keepalive: seconds that an idle connection is kept; behind a load balancer, more than it keeps its own. A stop
+            waits for idle connections too, up to ``graceful_timeout``.
         access_log: whether each request is logged (method, path, status, size, time; never a query or a value).
         log_level: least severity that is logged.
     """
@@ -43,7 +44,7 @@ class Settings:
     threads: int = 4
     timeout: int = 30
     graceful_timeout: int = 30
-    keepalive: int = 65
+    keepalive: int = 5
     access_log: bool = False
     log_level: str = "info"
 

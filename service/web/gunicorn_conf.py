@@ -6,7 +6,10 @@ measured are in ``docs/decisions/0004-worker.md``.
 
 from __future__ import annotations
 
+import logging
+import signal
 from pathlib import Path
+from typing import Any
 
 from service.config import Settings
 
@@ -41,15 +44,14 @@ access_log_format = "%(m)s %(U)s %(s)s %(B)s %(D)s"
 errorlog = "-"
 loglevel = _settings.log_level
 
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-    "root": {"level": "WARNING", "handlers": ["stderr"]},
-    "loggers": {
-        "service": {"level": _settings.log_level.upper(), "handlers": ["stderr"], "propagate": False},
-        "gunicorn.error": {"level": _settings.log_level.upper(), "handlers": ["stderr"], "propagate": False},
-        "gunicorn.access": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
-    },
-}
+
+def post_fork(server: Any, worker: Any) -> None:
+    """What every worker starts with, before it loads the application."""
+    # Until the worker sets its own handlers, the one inherited from the master would swallow a SIGTERM for good.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # What the service itself logs comes out beside gunicorn's lines.
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("[%(asctime)s] [%(process)d] [%(levelname)s] %(name)s: %(message)s"))
+    logger = logging.getLogger("service")
+    logger.handlers = [handler]
+    logger.setLevel(loglevel.upper())
