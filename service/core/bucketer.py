@@ -90,4 +90,5 @@ def spark_sql(field: str, value: str | None, n_buckets: int) -> str:
 
 
 def _sql_literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    return "'" + quoted.replace("${", "\\u0024{") + "'"  # Spark puts variables in place of ${...}, even in a literal
