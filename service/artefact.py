@@ -31,6 +31,7 @@ from service.core.documents import Document, Strict, Text, load_document, load_s
 from service.core.features import Schema
 from service.core.model import LinearModel, Weights
 from service.core.predictor import Predictor
+from service.durable import sync_folder, write_new
 from service.errors import ArtefactInvalid, DocumentError, FeatureError
 
 npy: Any = numpy_format  # numpy has no types for it
@@ -45,6 +46,7 @@ REPORTS = "reports"
 CONTENT = (WEIGHTS, GOLDEN)
 
 ID_LENGTH = 32
+"""Hexadecimal digits of a version id: 128 bits."""
 
 GOLDEN_TOLERANCE = 1e-9
 """How far a golden answer may be off: the C libraries of two machines may differ in the last bit of ``exp``."""
@@ -95,8 +97,8 @@ def write(folder: Path, *, schema: Schema, weights: Weights, golden: Golden, tra
     folder.mkdir()
     answers = {"instances": list(golden.instances), "probabilities": list(golden.probabilities)}
     files = {
-        WEIGHTS: write_synced(folder / WEIGHTS, *_array_bytes(weights)),
-        GOLDEN: write_synced(folder / GOLDEN, _json(answers)),
+        WEIGHTS: write_new(folder / WEIGHTS, *_array_bytes(weights)),
+        GOLDEN: write_new(folder / GOLDEN, _json(answers)),
     }
     manifest = {
         "format": FORMAT,
@@ -108,7 +110,7 @@ def write(folder: Path, *, schema: Schema, weights: Weights, golden: Golden, tra
         "files": files,
     }
     text = _json(manifest)
-    write_synced(folder / MANIFEST, text)
+    write_new(folder / MANIFEST, text)
     sync_folder(folder)
     return version_id(text)
 
@@ -183,42 +185,22 @@ def check_golden(predictor: Predictor, golden: Golden) -> None:
             raise ArtefactInvalid(version=predictor.version, reason=reason)
 
 
-def write_synced(path: Path, *parts: bytes | memoryview) -> dict[str, str | int]:
-    """Write a new file, wait until it is on the disk, and return its ``sha256`` and ``bytes``."""
-    digest, size = sha256(), 0
-    with open(path, "xb") as file:
-        for part in parts:
-            file.write(part)
-            digest.update(part)
-            size += len(part)
-        file.flush()
-        os.fsync(file.fileno())
-    return {"sha256": digest.hexdigest(), "bytes": size}
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until a folder's entries are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _check_file_set(folder: Path, manifest: Mapping[str, Any], version: str) -> None:
     if set(manifest["files"]) != set(CONTENT):
         raise ArtefactInvalid(version=version, reason=f"{MANIFEST} lists other files than {', '.join(CONTENT)}")
-    for entry in os.scandir(folder):
-        if entry.name == REPORTS and entry.is_dir(follow_symlinks=False):
-            continue
-        if entry.name not in (MANIFEST, *CONTENT) or not entry.is_file(follow_symlinks=False):
-            raise ArtefactInvalid(version=version, reason=f"{entry.name!r} is no file of an artefact")
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name == REPORTS and entry.is_dir(follow_symlinks=False):
+                continue
+            if entry.name not in (MANIFEST, *CONTENT) or not entry.is_file(follow_symlinks=False):
+                raise ArtefactInvalid(version=version, reason=f"{entry.name!r} is no file of an artefact")
 
 
 def _map(folder: Path, name: str, version: str) -> mmap.mmap | bytes:
     """A file's content as a read-only map: what is digested is then the very memory that is used."""
     try:
-        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Not to block: a named pipe in the file's place would never open.
+        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ArtefactInvalid(version=version, reason=f"{name} can't be opened: {error.strerror}") from None
     try:
@@ -236,7 +218,7 @@ def _weights(data: mmap.mmap | bytes, schema: Schema, version: str) -> Weights:
         if npy.read_magic(head) != (1, 0):
             raise ValueError("not version 1.0 of the format")
         shape, _, dtype = npy.read_array_header_1_0(head)
-    except ValueError as error:
+    except Exception as error:  # numpy lets through whatever Python's own parser and tokenizer raise
         raise ArtefactInvalid(version=version, reason=f"{WEIGHTS} is no array: {error}") from None
     expected = (schema.n_buckets + 1,)
     if shape != expected or dtype != np.dtype("<f4") or len(data) != head.tell() + 4 * expected[0]:

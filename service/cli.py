@@ -1,7 +1,7 @@
 """``andon``: parse, call, print, exit code.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done or passed, 1 the verdict is no,
-2 the input can't be used, 130 interrupted.
+2 the input can't be used, 130 interrupted, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ import json
 import os
 import pwd
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,18 +20,20 @@ import click
 from service import __version__
 from service.config import Settings
 from service.core import bucketer
-from service.errors import AndonError, NoModel, StoreError
+from service.errors import AndonError, StoreError
 from service.store import Store
+from service.terminal import print_report, print_versions, say, stage
 
 if TYPE_CHECKING:
     from service.core.features import Schema
-    from service.gates import Report
 
 # What reads events needs the `train` extra and takes a second to import: the commands that use it import it themselves.
 
 EXIT_NO = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+"""As of any command that SIGPIPE ends; 0 would be a verdict of `andon gate`, and 1 too."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,27 +42,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = andon.main(args=arguments, prog_name="andon", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.exceptions.Abort:
-        _say("interrupted; nothing was left half done")
+        say("interrupted; nothing was left half done")
         return EXIT_INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except StoreError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return EXIT_NO
     except AndonError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return EXIT_BAD_INPUT
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has had enough
-        return 0
+    except SystemExit:  # click leaves so when whoever reads our output has had enough
+        return EXIT_BROKEN_PIPE
     except OSError as error:
-        _say(f"error: {error.filename or 'the system'}: {error.strerror or error}")
+        say(f"error: {error.filename or 'the system'}: {error.strerror or error}")
         return EXIT_BAD_INPUT
     except ModuleNotFoundError as error:
         if error.name not in ("numba", "pyarrow", "tomli"):
             raise
-        _say(f"error: {error.name} is not installed; this command needs it: pip install 'andon[train]'")
+        say(f"error: {error.name} is not installed; this command needs it: pip install 'andon[train]'")
         return EXIT_BAD_INPUT
 
 
@@ -77,6 +76,15 @@ def _store_option(command: Callable[..., Any]) -> Callable[..., Any]:
         callback=opened,
         help="The model store.  [default: $ANDON_STORE or ./andon-store]",
     )(command)
+
+
+def _reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(context: click.Context, parameter: click.Parameter, value: str) -> str:
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise click.BadParameter("expected UTF-8")
+        return value
+
+    return click.option("--reason", default="", callback=checked, help="Why, for the audit log.")(command)
 
 
 _EVENTS = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -114,12 +122,12 @@ def demo(store: Store, if_empty: bool) -> int:
             return 0
     from service import demo as line
 
-    version, report = line.run(store, actor=_actor(), stage=_stage)
-    _print_report(report, err=True)
+    version, report = line.run(store, actor=_actor(), stage=stage)
+    print_report(report, err=True)
     if not report.passed:
         return EXIT_NO
     click.echo(version)
-    _say("promoted; `andon serve` answers with it now")
+    say("promoted; `andon serve` answers with it now")
     return 0
 
 
@@ -162,11 +170,11 @@ def train(
         run = training.Run(learner=learner, passes=passes, seed=seed, holdout=holdout)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    with _stage("train") as progress:
+    with stage("train") as progress:
         version = training.train(store, Events(events, _read_schema(schema_path)), run, progress=progress)
     validation = store.manifest(version)["training"]["progressive_validation"]
     shown = ", ".join(f"{name} {validation[name]:.4f}" for name in ("log_loss", "auc") if name in validation)
-    _say(f"learned {validation['rows']:,} rows; each predicted before it was learned: {shown}")
+    say(f"learned {validation['rows']:,} rows; each predicted before it was learned: {shown}")
     click.echo(version)
 
 
@@ -191,18 +199,18 @@ def gate(version: str, events: tuple[Path, ...], contract: Path | None, allow_ov
     bounds = load_contract(read_toml(contract), source=contract.name) if contract else DEFAULT_CONTRACT
     version = store.resolve(version)
     schema = store.load(version).predictor.schema
-    with _stage("gate") as progress:
+    with stage("gate") as progress:
         report = evaluate(
             store, version, Events(events, schema), bounds, allow_overlap=allow_overlap, progress=progress
         )
-    _print_report(report, err=False)
+    print_report(report, err=False)
     return 0 if report.passed else EXIT_NO
 
 
 @andon.command()
 @click.argument("version")
 @_store_option
-@click.option("--reason", default="", help="Why, for the audit log.")
+@_reason_option
 def promote(version: str, store: Store, reason: str) -> None:
     """Make VERSION the current one, if its gate passed it. Running services take it up within seconds."""
     pointer = store.promote(store.resolve(version), actor=_actor(), reason=reason)
@@ -211,7 +219,7 @@ def promote(version: str, store: Store, reason: str) -> None:
 
 @andon.command()
 @_store_option
-@click.option("--reason", default="", help="Why, for the audit log.")
+@_reason_option
 def rollback(store: Store, reason: str) -> None:
     """Make the predecessor current again and print its id; a second rollback goes one further back."""
     click.echo(store.rollback(actor=_actor(), reason=reason).current)
@@ -223,14 +231,12 @@ def rollback(store: Store, reason: str) -> None:
 def list_versions(store: Store, as_json: bool) -> None:
     """List the versions in the store, oldest first; the current one is marked with `*`."""
     pointer = store.pointer()
-    rows = [_listed(store, version, current=pointer.current if pointer else None) for version in store.version_ids()]
+    current = pointer.current if pointer else None
+    rows = [{**store.summary(version), "current": version == current} for version in store.version_ids()]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
-        return
-    for row in rows:
-        mark = "*" if row["current"] else " "
-        size = f"{row['rows']:>12,} rows" if row["rows"] is not None else " " * 17
-        click.echo(f"{mark} {row['version']}  {row['name'] or '?':<16} {size}  {row['verdict']}")
+    else:
+        print_versions(rows)
 
 
 @andon.command()
@@ -248,10 +254,10 @@ def score(events: Path, out: Path, store: Store, version: str | None) -> None:
 
     if out.exists() and out.samefile(events):
         raise click.UsageError("--out names the events themselves")
-    predictor = store.load(store.resolve(version) if version else _current(store)).predictor
-    with _stage("score") as progress:
+    predictor = store.load(store.current() if version is None else store.resolve(version)).predictor
+    with stage("score") as progress:
         n_rows = scoring.score(predictor, Events([events], predictor.schema), out, progress=progress)
-    _say(f"scored {n_rows:,} rows with version {predictor.version}")
+    say(f"scored {n_rows:,} rows with version {predictor.version}")
 
 
 @andon.command()
@@ -306,55 +312,12 @@ def _read_schema(path: Path) -> Schema:
     return load_schema(read_toml(path), source=path.name)
 
 
-def _current(store: Store) -> str:
-    pointer = store.pointer()
-    if pointer is None:
-        raise NoModel("no version was promoted in the store; say --version, or promote one")
-    return pointer.current
-
-
-def _listed(store: Store, version: str, *, current: str | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"version": version, "current": version == current, "name": None, "rows": None}
-    try:
-        manifest = store.manifest(version)
-        refusal = store.blessing(version)
-    except StoreError as error:
-        return {**row, "blessed": False, "verdict": str(error)}
-    row.update(name=manifest["name"], rows=manifest["training"].get("rows"))
-    return {**row, "blessed": refusal is None, "verdict": "blessed" if refusal is None else refusal}
-
-
-def _print_report(report: Report, *, err: bool) -> None:
-    click.echo(f"version {report.version}: {report.rows:,} rows judged, {report.left_out:,} left out", err=err)
-    if report.left_out and not report.rows:
-        click.echo("no row is later than the version's training; --allow-overlap judges them all", err=True)
-    for check in report.checks:
-        value = "not defined" if check.value is None else f"{check.value:.5f}"
-        verdict = "passed" if check.passed else "FAILED"
-        click.echo(f"  {check.metric:<20} {value:>12}   {check.bound:<18} {verdict}", err=err)
-    click.echo("blessed" if report.passed else "the line stops here: not blessed", err=err)
-
-
-@contextmanager
-def _stage(name: str) -> Iterator[Callable[[float], None]]:
-    """A progress bar on a terminal, and one line with the time the stage took anywhere."""
-    started = time.monotonic()
-    steps = 1_000
-    with click.progressbar(length=steps, label=name, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        yield lambda done: bar.update(int(done * steps) - bar.pos)
-    _say(f"{name}: {time.monotonic() - started:.1f} s")
-
-
 def _actor() -> str:
     """Who does this, for the audit log; a container's user may have a number and no name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid {os.getuid()}"
-
-
-def _say(text: str) -> None:
-    click.echo(f"andon: {text}", err=True)
 
 
 if __name__ == "__main__":

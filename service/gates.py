@@ -14,6 +14,7 @@ from typing import Any
 import marshmallow as ma
 
 from service.core.documents import Document, Strict, fault, load_document
+from service.core.features import is_finite
 from service.errors import Problem
 
 
@@ -37,7 +38,7 @@ class Bound:
     def __str__(self) -> str:
         equal = "" if self.strict else "="
         ends = [(f">{equal}", self.low), (f"<{equal}", self.high)]
-        return " and ".join(f"{sign} {end:g}" for sign, end in ends if end is not None)
+        return " and ".join(f"{sign} {end:.15g}" for sign, end in ends if end is not None)
 
 
 BEATS_BASE_RATE = Bound(metric="normalized_entropy", high=1.0, strict=True)
@@ -120,8 +121,8 @@ class _BoundField(Strict):
         low, high = bound.get("min"), bound.get("max")
         if low is None and high is None:
             raise fault(self.expected, "neither")
-        if not all(math.isfinite(end) for end in (low, high) if end is not None):
-            raise fault("finite numbers", "NaN or an infinity")
+        if not all(is_finite(end) for end in (low, high) if end is not None):
+            raise fault("finite numbers", "NaN, an infinity or an integer too large")
         if low is not None and high is not None and low > high:
             raise fault("a min of at most max", f"{low:g} > {high:g}")
         return low, high

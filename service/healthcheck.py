@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 from service.config import Settings
 
@@ -17,15 +18,16 @@ TIMEOUT_SECONDS = 3
 def main() -> int:
     """Ask ``/health`` of the service that the settings describe; the exit code."""
     settings = Settings.from_environ()
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
-    url = f"http://{host}:{settings.port}/health"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    url = f"http://[{host}]:{settings.port}/health" if ":" in host else f"http://{host}:{settings.port}/health"
+    straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows no loopback of ours
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
+        with straight.open(url, timeout=TIMEOUT_SECONDS) as response:
             status = int(response.status)
     except urllib.error.HTTPError as error:
         print(f"{url}: {error.code}: {error.read(1_000).decode(errors='replace')}", file=sys.stderr)
         return 1
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         print(f"{url}: {error}", file=sys.stderr)
         return 1
     return 0 if status == 200 else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -65,13 +65,12 @@ def score(
         raise EventsError(file=out.name, message=f"the suffix {out.suffix!r} is none of {', '.join(_WRITERS)}")
     n_rows = 0
     with _whole_or_nothing(out) as file:
-        writer = writer_class(file, OUTPUT)
-        for batch in events.batches():
-            probabilities = predictor.predict_buckets(batch.encode(predictor.schema))
-            writer.write_batch(pa.record_batch([pa.array(probabilities)], schema=OUTPUT))
-            n_rows += batch.n_rows
-            progress(batch.done)
-        writer.close()
+        with closing(writer_class(file, OUTPUT)) as writer:
+            for batch in events.batches():
+                probabilities = predictor.predict_buckets(batch.encode(predictor.schema))
+                writer.write_batch(pa.record_batch([pa.array(probabilities)], schema=OUTPUT))
+                n_rows += batch.n_rows
+                progress(batch.done)
     return n_rows
 
 

@@ -26,6 +26,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         problem = Problem(path="", expected="a readable file", found=error.strerror or "another")
     except UnicodeDecodeError as error:
         problem = Problem(path="", expected="UTF-8", found=f"another byte at {error.start}")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also of an integer with thousands of digits
         problem = Problem(path="", expected="TOML", found=str(error))
     raise DocumentError(document=path.name, problems=[problem])

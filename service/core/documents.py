@@ -5,7 +5,6 @@ Both are checked whole: the error lists every place that is wrong, each with its
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -13,7 +12,7 @@ from typing import Any, cast
 import marshmallow as ma
 
 from service.core import bucketer
-from service.core.features import FIELD_TYPES, Bins, Field, Schema, describe
+from service.core.features import FIELD_TYPES, Bins, Field, Schema, describe, is_finite
 from service.errors import DocumentError, FeatureError, InvalidRequest, Problem
 
 
@@ -94,7 +93,7 @@ class _FieldType(Text):
 class _BucketCount(Strict):
     def check(self, value: int) -> int:
         if not bucketer.is_bucket_count(value):
-            raise fault(self.expected, str(value))
+            raise fault(self.expected, str(value) if abs(value) < 2**63 else describe(value))
         return value
 
 
@@ -108,11 +107,12 @@ class _Bins(Strict):
         if isinstance(value, str):
             raise fault(self.expected, repr(value))
         numbers = [edge for edge in value if isinstance(edge, (int, float)) and not isinstance(edge, bool)]
-        if len(numbers) != len(value) or not numbers or not all(math.isfinite(edge) for edge in numbers):
+        if len(numbers) != len(value) or not numbers or not all(is_finite(edge) for edge in numbers):
             raise fault(self.expected, "an edge that is no finite number" if value else "an empty list")
-        if any(low >= high for low, high in zip(numbers, numbers[1:], strict=False)):
+        edges = tuple(float(edge) for edge in numbers)
+        if any(low >= high for low, high in zip(edges, edges[1:], strict=False)):
             raise fault(self.expected, "edges that do not increase")
-        return tuple(float(edge) for edge in numbers)
+        return edges
 
 
 class _Crosses(Strict):
@@ -154,7 +154,7 @@ class _FieldDocument(Document):
             problem = Problem(path="", expected='bins: a list of edges or "log2"', found="a number without bins")
             raise ma.ValidationError({"bins": [problem]})
         if data["type"] != "number" and "bins" in data:
-            problem = Problem(path="", expected="bins for a number only", found=f"bins for a {data['type']}")
+            problem = Problem(path="", expected="bins for a number only", found=f"bins for type {data['type']}")
             raise ma.ValidationError({"bins": [problem]})
 
 

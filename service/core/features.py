@@ -86,7 +86,7 @@ class Field:
         elif kind == "boolean":
             if value is True or value is False:
                 return bucketer.canonical(value)
-        elif isinstance(value, (int, float)) and value is not True and value is not False and _is_finite(value):
+        elif isinstance(value, (int, float)) and value is not True and value is not False and is_finite(value):
             assert self.bins is not None  # a number without bins does not pass the schema document
             return bucketer.canonical(bin_index(self.bins, float(value)))
         raise FeatureError(field=self.name, expected=EXPECTED[kind], found=describe(value))
@@ -156,10 +156,11 @@ def describe(value: object) -> str:
     return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
-def _is_finite(value: int | float) -> bool:
+def is_finite(value: int | float) -> bool:
+    """Whether a number has a finite double, which an integer may be too large for."""
     try:
         return math.isfinite(value)
-    except OverflowError:  # an integer too large for a double
+    except OverflowError:
         return False
 
 

@@ -75,7 +75,14 @@ class Learner:
         Args:
             buckets: shape ``(n_rows, n_slots)``.
             labels: 0 or 1, shape ``(n_rows,)``.
+
+        Raises:
+            ValueError: the shapes do not fit, or there is no such bucket; the compiled loop checks nothing.
         """
+        if buckets.ndim != 2 or labels.shape != (len(buckets),):
+            raise ValueError(f"buckets of shape {buckets.shape} and labels of shape {labels.shape} do not fit")
+        if buckets.size and not 0 <= int(buckets.min()) <= int(buckets.max()) < len(self._state) - 1:
+            raise ValueError(f"a bucket is outside 0 to {len(self._state) - 2}")
         p = self.parameters
         probabilities = np.empty(len(labels), dtype=np.float64)
         _learn_rows(buckets, labels, self._state, p.alpha, p.beta, p.l1, p.l2, probabilities)

@@ -90,10 +90,17 @@ class Events:
         needed = {field.name for field in fields if field.required} | {name for name in (label, timestamp) if name}
         sizes = [_status(path).st_size for path in self.paths]
         behind = 0
+        unit: str | None = None
         for path, size, read in zip(self.paths, sizes, self._readers, strict=True):
             for chunk in read(path, names):
-                for name in needed - chunk.columns.keys():
+                for name in sorted(needed - chunk.columns.keys()):
                     raise EventsError(file=path.name, column=name, message="the file has no such column")
+                moments = self._convert(path, chunk, timestamp, time_column) if timestamp else None
+                if moments is not None and chunk.n_rows:
+                    unit = unit or moments.unit
+                    if moments.unit != unit:
+                        message = f"times are {moments.unit} from here on, and {unit} before"
+                        raise EventsError(file=path.name, row=chunk.first_row, column=timestamp, message=message)
                 yield Batch(
                     columns={
                         field.name: self._convert(path, chunk, field.name, partial(feature_column, field))
@@ -103,7 +110,7 @@ class Events:
                     },
                     n_rows=chunk.n_rows,
                     labels=self._convert(path, chunk, label, label_column) if label else None,
-                    times=self._convert(path, chunk, timestamp, time_column) if timestamp else None,
+                    times=moments,
                     done=(behind + size * chunk.done) / sum(sizes),
                 )
             behind += size

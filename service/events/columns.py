@@ -12,14 +12,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from service.core.columnar import COLUMN_TYPES
-from service.core.features import EXPECTED, Field, describe
+from service.core.features import EXPECTED, INT64_MAX, INT64_MIN, Field, describe
 from service.core.metrics import Labels
 from service.errors import FeatureError
 from service.events.files import ABSENT, Absent
 
 TRUE_TEXTS = pa.array(["true", "True", "TRUE"])
 FALSE_TEXTS = pa.array(["false", "False", "FALSE"])
-
+INTEGER = r"\A-?[0-9]+\z"
+ZONED = r"[ T].*(Z|[+-]\d\d(:?\d\d)?)\z"
 
 MICROSECONDS = "microseconds since 1970-01-01T00:00:00Z"
 
@@ -28,7 +29,8 @@ MICROSECONDS = "microseconds since 1970-01-01T00:00:00Z"
 class Times:
     """A timestamp column: int64 values of shape ``(n_rows,)`` and what they count.
 
-    Timestamps, dates and ISO 8601 text count microseconds; integers stay ``as given``, for only their order matters.
+    Timestamps, dates and ISO 8601 text count microseconds; integers (in a text file too) stay ``as given``, for only
+    their order matters.
     """
 
     values: NDArray[np.int64]
@@ -109,12 +111,16 @@ def time_column(raw: pa.Array | list[Any]) -> Times:
     missing = _first(array.is_null())
     if missing is not None:
         raise BadValue(missing, expected, "nothing")
+    if _is_text(array.type) and len(array) and _first(pc.match_substring_regex(array[:1], INTEGER)) == 0:
+        array = _integers(array, f"{expected} throughout")
     if pa.types.is_integer(array.type):
         return Times(values=np.asarray(_cast(array, pa.int64(), expected).to_numpy()), unit="as given")
     if _is_text(array.type):
         return Times(values=_parsed_times(array, expected), unit=MICROSECONDS)
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
-        micros = array.cast(pa.timestamp("us", tz=getattr(array.type, "tz", None)), safe=False)
+        finer = getattr(array.type, "unit", "") == "ns"  # nanoseconds are cut off, coarser units may overflow
+        kind = pa.timestamp("us", tz=getattr(array.type, "tz", None))
+        micros = _cast(array, kind, "a time between the years -290,000 and 290,000", safe=not finer)
         return Times(values=np.asarray(micros.cast(pa.int64()).to_numpy()), unit=MICROSECONDS)
     raise BadValue(None, expected, f"a column of type {array.type}")
 
@@ -123,7 +129,8 @@ def _times_from_json(values: list[Any], expected: str) -> pa.Array:
     kinds = {str: pa.string(), int: pa.int64()}
     kind = kinds.get(type(values[0])) if values else pa.int64()
     for index, value in enumerate(values):
-        if kind is None or kinds.get(type(value)) is not kind:
+        too_large = isinstance(value, int) and not INT64_MIN <= value <= INT64_MAX
+        if kind is None or kinds.get(type(value)) is not kind or too_large:
             raise BadValue(index, f"{expected} throughout", _described(value))
     return pa.array(values, kind)
 
@@ -144,7 +151,10 @@ def _from_json(field: Field, values: Sequence[object]) -> pa.Array:
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    """The same values without a dictionary, and text in the one layout that all of Arrow's functions know."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.string()) if _is_text(array.type) else array
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -160,12 +170,12 @@ def _text(array: pa.Array, expected: str) -> pa.Array:
         binary = array.cast(pa.large_binary())
         bad = next(i for i, value in enumerate(binary.to_pylist()) if value is not None and not _is_utf8(value))
         raise BadValue(bad, expected, "bytes that are not UTF-8") from None
-    return array.cast(pa.string())
+    return array
 
 
 def _integers(array: pa.Array, expected: str) -> pa.Array:
     if _is_text(array.type):
-        bad = _first(pc.invert(pc.match_substring_regex(array, r"\A-?[0-9]+\z")))
+        bad = _first(pc.invert(pc.match_substring_regex(array, INTEGER)))
         if bad is not None:
             raise BadValue(bad, expected, "other text")
     elif not pa.types.is_integer(array.type):
@@ -198,10 +208,11 @@ def _numbers(array: pa.Array, expected: str) -> pa.Array:
 
 
 def _parsed_times(array: pa.Array, expected: str) -> NDArray[np.int64]:
-    zoned = pc.match_substring_regex(array, r"(Z|[+-]\d\d:?\d\d)\z")
-    text = pc.if_else(zoned, array, pc.binary_join_element_wise(array, "Z", ""))
-    parsed = _cast(text, pa.timestamp("us", tz="UTC"), expected)
-    return np.asarray(parsed.cast(pa.int64()).to_numpy())
+    zoned = pc.match_substring_regex(array, ZONED)
+    nothing = pa.scalar(None, pa.string())
+    in_zone = _cast(pc.if_else(zoned, array, nothing), pa.timestamp("us", tz="UTC"), expected)
+    in_utc = _cast(pc.if_else(zoned, nothing, array), pa.timestamp("us"), expected)
+    return np.asarray(pc.coalesce(in_zone.cast(pa.int64()), in_utc.cast(pa.int64())).to_numpy())
 
 
 def _cast(array: pa.Array, kind: pa.DataType, expected: str, *, safe: bool = True) -> pa.Array:
@@ -235,7 +246,12 @@ def _described(value: object) -> str:
 
 def _shown(scalar: pa.Scalar) -> str:
     """A label or number that stands in the user's own file, for a message at the user's own terminal."""
-    return "nothing" if not scalar.is_valid else repr(scalar.as_py())
+    if not scalar.is_valid:
+        return "nothing"
+    try:
+        return repr(scalar.as_py())
+    except (ValueError, OverflowError):  # Python has no such text, or no such moment
+        return "bytes that are not UTF-8" if _is_text(scalar.type) else "one out of range"
 
 
 def _is_utf8(value: bytes) -> bool:

@@ -5,7 +5,9 @@ Parquet comes with its own types, CSV as text throughout, NDJSON as what JSON sa
 
 from __future__ import annotations
 
+import io
 import re
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,16 +86,17 @@ def read_csv(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
     """
     header: list[str] = []
     try:
-        with pa.OSFile(str(path)) as source:
-            size = source.size()
-            header = _csv_header(path)
+        header = _csv_header(path)
+        mark = secrets.token_hex(16)
+        with _Marked(path, ",".join([mark] * len(header))) as source:
+            size = path.stat().st_size
             wanted = _wanted(path, header, names)
             if not wanted:  # include_columns=[] would mean all of them
                 wanted = header[:1]
             stream = pa_csv.open_csv(
                 source,
                 read_options=pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False),
-                parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+                parse_options=_csv_parsing(),
                 convert_options=pa_csv.ConvertOptions(
                     include_columns=wanted,
                     column_types={name: pa.string() for name in wanted},
@@ -102,14 +105,20 @@ def read_csv(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
                     quoted_strings_can_be_null=False,
                 ),
             )
-            row = 0
-            for batch in stream:
+            row, marked = 0, False
+            for number, batch in enumerate(stream, start=1):  # one for each block
+                if batch.num_rows and batch[0][-1].as_py() == mark:
+                    batch, marked = batch.slice(0, batch.num_rows - 1), True
                 columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-                done = source.tell() / size
+                done = min(1.0, number * CSV_BLOCK_BYTES / size)
                 yield Chunk(columns=columns, n_rows=batch.num_rows, first_row=row + 1, done=done)
                 row += batch.num_rows
+    except UnicodeDecodeError:
+        raise EventsError(file=path.name, message="no readable CSV: the header is not UTF-8") from None
     except (pa.ArrowException, OSError) as error:
         raise _csv_error(path, header, error) from None
+    if not marked:
+        raise EventsError(file=path.name, row=row, message="no readable CSV: a quote is opened and never closed")
 
 
 def read_ndjson(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
@@ -155,9 +164,34 @@ def _wanted(path: Path, there: Sequence[str], names: Sequence[str]) -> list[str]
     return [name for name in names if name in there]
 
 
+class _Marked(io.RawIOBase):
+    """The bytes of a file and then one more row: a quote that is never closed swallows it, which Arrow would accept."""
+
+    def __init__(self, path: Path, row: str) -> None:
+        self._file = open(path, "rb", buffering=0)
+        self._end = f"\n{row}\n".encode()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._file.read(size)
+        if not data:
+            data, self._end = self._end, b""
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _csv_parsing() -> pa_csv.ParseOptions:
+    return pa_csv.ParseOptions(newlines_in_values=True)
+
+
 def _csv_header(path: Path) -> list[str]:
     options = pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False)
-    with pa_csv.open_csv(str(path), read_options=options) as stream:
+    with pa_csv.open_csv(str(path), read_options=options, parse_options=_csv_parsing()) as stream:
         names: list[str] = stream.schema.names
     return names
 
@@ -178,4 +212,6 @@ def _csv_error(path: Path, header: list[str], error: Exception) -> EventsError:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """Arrow's message, in which a part of the file may stand, as one line that no terminal takes for commands."""
+    text = " ".join(str(error).split())
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

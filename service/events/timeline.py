@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def holdout_cutoff(events: Events, share: float) -> int:
             low, high, n_rows = min(low, int(times.min())), max(high, int(times.max())), n_rows + len(times)
     if not n_rows:
         raise EventsError(file=where, message="there are no rows")
-    rank = math.ceil((1.0 - share) * n_rows)
+    rank = math.ceil((1 - Fraction(str(share))) * n_rows)  # in binary, 30 % of 10 rows are a little more than 3
     latest = high
     while low < high:
         width = int(high - low) // _BINS + 1
@@ -41,7 +42,8 @@ def holdout_cutoff(events: Events, share: float) -> int:
         for times in _times(events):
             below += int(np.count_nonzero(times < low))
             inside = times[(times >= low) & (times <= high)]
-            counts += np.bincount((inside - int(low)) // width, minlength=_BINS)
+            above = inside.astype(np.uint64) - np.uint64(int(low) % 2**64)  # may be more than an int64 holds
+            counts += np.bincount((above // np.uint64(width)).astype(np.int64), minlength=_BINS)
         chosen = int(np.searchsorted(below + np.cumsum(counts), rank))
         low, high = low + chosen * width, min(high, low + (chosen + 1) * width - 1)
     if low == latest:
