@@ -1,0 +1,95 @@
+"""What many unit tests start from: one schema of every type, and small real versions of it in a real store."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from service.artefact import WEIGHTS, Golden
+from service.core.documents import load_schema
+from service.core.model import LinearModel
+from service.core.predictor import Predictor
+from service.store import Store
+
+# No deadline, no database, no chance: a unit test gives the same verdict every time.
+settings.register_profile("andon", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.load_profile("andon")
+
+
+@pytest.fixture(scope="session")
+def schema():
+    """A schema of all four types, with both kinds of bins and a cross of three."""
+    document = {
+        "name": "flights",
+        "label": "late",
+        "timestamp": "time_hour",
+        "n_buckets": 256,
+        "crosses": [["origin", "hour"], ["tailnum", "origin", "hour"]],
+        "fields": {
+            "tailnum": {"type": "string"},
+            "origin": {"type": "string"},
+            "hour": {"type": "integer"},
+            "holiday": {"type": "boolean", "required": False},
+            "temp": {"type": "number", "bins": [0, 10.5, 30], "required": False},
+            "seats": {"type": "number", "bins": "log2", "required": False},
+        },
+    }
+    return load_schema(document, source="the fixture")
+
+
+@pytest.fixture(scope="session")
+def instances():
+    """Rows that the schema accepts, one of them all missing."""
+    return [
+        {"tailnum": "N14228", "origin": "EWR", "hour": 5, "holiday": True, "temp": 39.02, "seats": 149},
+        {"tailnum": "N24211", "origin": "LGA", "hour": 23, "holiday": False, "temp": -3, "seats": 55.0},
+        {"tailnum": "", "origin": "Zürich 机场", "hour": None},
+        {"tailnum": None, "origin": None, "hour": None},
+    ]
+
+
+@pytest.fixture(scope="session")
+def content(schema, instances):
+    """``content(seed)``: what ``Store.add`` and ``artefact.write`` take, different for each seed."""
+
+    def make(seed):
+        weights = np.random.default_rng(seed).normal(size=schema.n_buckets + 1).astype(np.float32)
+        predictor = Predictor(schema=schema, model=LinearModel(weights), version="candidate")
+        golden = Golden(instances=instances, probabilities=predictor.predict_rows(instances))
+        return {"schema": schema, "weights": weights, "golden": golden, "training": {"seed": seed, "rows": 4}}
+
+    return make
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store that does not exist yet, with a clock that ticks once a change."""
+    ticks = count()
+    return Store(tmp_path / "store", now=lambda: f"2013-01-01T00:00:{next(ticks):02}+00:00")
+
+
+@pytest.fixture
+def blessed(store, content):
+    """``blessed(seed)``: the id of a version that was added and that a gate has passed."""
+
+    def add(seed):
+        version = store.add(**content(seed))
+        check = {"metric": "auc", "value": 0.7, "bound": "> 0.5", "passed": True}
+        store.write_report(version, {"version": version, "checks": [check], "passed": True})
+        return version
+
+    return add
+
+
+@pytest.fixture
+def damage(store):
+    """``damage(version)``: flip one bit of a version's weights; a second time, it is whole again."""
+
+    def flip(version):
+        path = store.versions / version / WEIGHTS
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+
+    return flip

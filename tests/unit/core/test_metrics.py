@@ -1,0 +1,126 @@
+"""Metrics against scikit-learn, the stream against the batch, and what is not defined."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss, roc_auc_score
+
+from service.core.metrics import RunningMetrics, auc, entropy, evaluate, log_losses
+
+NO_LABELS = np.empty(0, dtype=np.int8)
+NO_PROBABILITIES = np.empty(0, dtype=np.float64)
+
+
+def sample(seed, n_rows=2_000, decimals=None):
+    random = np.random.default_rng(seed)
+    probabilities = random.beta(1, 3, size=n_rows)
+    labels = (random.random(n_rows) < probabilities).astype(np.int8)
+    return labels, probabilities if decimals is None else probabilities.round(decimals)
+
+
+@pytest.mark.parametrize("decimals", [None, 3, 2, 1])
+@pytest.mark.parametrize("seed", range(3))
+def test_auc_is_scikit_learn_s_with_and_without_ties(seed, decimals):
+    labels, probabilities = sample(seed, decimals=decimals)
+    assert auc(labels, probabilities) == pytest.approx(roc_auc_score(labels, probabilities), abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=12))
+def test_auc_is_the_share_of_pairs_in_the_right_order(pairs):
+    labels = np.array([label for label, _ in pairs], dtype=np.int8)
+    probabilities = np.array([cell / 4 for _, cell in pairs])
+    ones, zeros = probabilities[labels == 1], probabilities[labels == 0]
+    wins = [1.0 if one > zero else 0.5 if one == zero else 0.0 for one in ones for zero in zeros]
+    found = auc(labels, probabilities)
+    assert found == pytest.approx(sum(wins) / len(wins)) if wins else math.isnan(found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_log_loss_is_scikit_learn_s(seed):
+    labels, probabilities = sample(seed)
+    assert evaluate(labels, probabilities).log_loss == pytest.approx(log_loss(labels, probabilities), rel=1e-12)
+
+
+def test_the_base_log_loss_is_scikit_learn_s_of_the_base_rate():
+    labels, probabilities = sample(1)
+    metrics = evaluate(labels, probabilities)
+    base = log_loss(labels, np.full(len(labels), labels.mean()))
+    assert metrics.base_log_loss == pytest.approx(base, rel=1e-12)
+    assert metrics.normalized_entropy == pytest.approx(metrics.log_loss / base, rel=1e-12)
+    assert (metrics.rows, metrics.positives) == (len(labels), labels.sum())
+    assert metrics.calibration_ratio == pytest.approx(probabilities.mean() / labels.mean(), rel=1e-12)
+
+
+def test_predicting_the_base_rate_has_a_normalized_entropy_of_one_and_a_calibration_of_one():
+    labels, _ = sample(2)
+    metrics = evaluate(labels, np.full(len(labels), labels.mean()))
+    assert metrics.normalized_entropy == pytest.approx(1.0, abs=1e-12)
+    assert metrics.calibration_ratio == pytest.approx(1.0, abs=1e-12)
+    assert metrics.auc == 0.5
+
+
+def test_an_error_that_was_certain_costs_much_and_not_infinity():
+    losses = log_losses(np.array([1, 0, 1, 0], dtype=np.int8), np.array([0.0, 1.0, 1.0, 0.0]))
+    assert losses.tolist() == [pytest.approx(15 * math.log(10))] * 2 + [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("share", "nats"), [(0.0, 0.0), (1.0, 0.0), (0.5, math.log(2)), (0.25, 0.5623351446188083)])
+def test_the_entropy_of_a_label(share, nats):
+    assert entropy(share) == pytest.approx(nats, abs=1e-15)
+
+
+@pytest.mark.parametrize("decimals", [None, 2])
+@pytest.mark.parametrize("n_batches", [1, 7])
+def test_the_stream_has_the_metrics_of_the_batch_and_auc_within_its_grid(decimals, n_batches):
+    labels, probabilities = sample(3, n_rows=5_000, decimals=decimals)
+    running = RunningMetrics()
+    cuts = zip(np.array_split(labels, n_batches), np.array_split(probabilities, n_batches), strict=True)
+    for batch in cuts:
+        running.update(*batch)
+    found, expected = running.result(), evaluate(labels, probabilities)
+    assert (found.rows, found.positives) == (expected.rows, expected.positives)
+    for name in ("log_loss", "base_log_loss", "normalized_entropy", "calibration_ratio"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12), name
+    on_grid = auc(labels, np.minimum(np.floor(probabilities * 65_536), 65_535))
+    assert found.auc == pytest.approx(on_grid, abs=1e-12)
+    assert found.auc == pytest.approx(expected.auc, abs=1e-3)
+
+
+def test_the_stream_takes_probabilities_of_exactly_zero_and_one():
+    running = RunningMetrics()
+    running.update(np.array([0, 1], dtype=np.int8), np.array([0.0, 1.0]))
+    assert running.result().auc == 1.0
+
+
+UNDEFINED = [
+    ([], [], {"log_loss", "base_log_loss", "normalized_entropy", "auc", "calibration_ratio"}),
+    ([0, 0], [0.1, 0.2], {"normalized_entropy", "auc", "calibration_ratio"}),
+    ([1, 1], [0.1, 0.2], {"normalized_entropy", "auc"}),
+    ([0, 1], [0.1, 0.2], set()),
+]
+
+
+@pytest.mark.parametrize(("labels", "probabilities", "undefined"), UNDEFINED)
+def test_what_the_rows_do_not_define_is_nan_and_left_out_of_the_document(labels, probabilities, undefined):
+    labels, probabilities = np.array(labels, dtype=np.int8), np.array(probabilities, dtype=np.float64)
+    running = RunningMetrics()
+    running.update(labels, probabilities)
+    names = {"rows", "positives", "log_loss", "base_log_loss", "normalized_entropy", "auc", "calibration_ratio"}
+    for metrics in (evaluate(labels, probabilities), running.result()):
+        assert {name for name in names if math.isnan(getattr(metrics, name))} == undefined
+        document = metrics.to_document()
+        assert set(document) == names - undefined
+        assert all(document[name] == getattr(metrics, name) for name in document)
+
+
+def test_a_stream_without_a_batch_has_no_metrics():
+    assert RunningMetrics().result().to_document() == {"rows": 0, "positives": 0}
+
+
+def test_a_probability_that_is_nan_leaves_no_log_loss():
+    metrics = evaluate(np.array([0, 1], dtype=np.int8), np.array([0.5, math.nan]))
+    assert "log_loss" not in metrics.to_document()
+    assert "normalized_entropy" not in metrics.to_document()

@@ -1,0 +1,199 @@
+"""Files of events as typed batches: the same whatever the format, and errors that name file, row and column."""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from service.core.encoder import Encoder
+from service.core.features import Field, Schema
+from service.errors import EventsError
+from service.events import Events
+from service.events.files import BATCH_ROWS
+
+SCHEMA = Schema(
+    name="clicks",
+    label="clicked",
+    timestamp="at",
+    n_buckets=1_024,
+    fields=(
+        Field(name="user", type="string"),
+        Field(name="hour", type="integer"),
+        Field(name="mobile", type="boolean"),
+        Field(name="price", type="number", bins=(1.0, 10.0)),
+        Field(name="coupon", type="string", required=False),
+    ),
+    crosses=(("user", "hour"),),
+)
+
+ROWS = [
+    {"clicked": 1, "at": 10, "user": "007", "hour": 7, "mobile": True, "price": 0.5, "coupon": None},
+    {"clicked": 0, "at": 11, "user": "", "hour": -1, "mobile": None, "price": 10.0, "coupon": "x"},
+    {"clicked": 0, "at": 12, "user": None, "hour": None, "mobile": False, "price": None, "coupon": "é,\n"},
+]
+
+
+def csv_field(value):
+    if value is None:
+        return ""
+    return '"' + value.replace('"', '""') + '"' if isinstance(value, str) else str(value).lower()
+
+
+def write(path, rows):
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif path.suffix == ".csv":
+        lines = [",".join(rows[0]), *(",".join(map(csv_field, row.values())) for row in rows)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    else:
+        path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(params=[".parquet", ".csv", ".ndjson"])
+def suffix(request):
+    return request.param
+
+
+def test_every_format_gives_the_same_columns_labels_times_and_buckets(tmp_path, suffix):
+    events = Events([write(tmp_path / f"e{suffix}", ROWS)], SCHEMA)
+    (batch,) = [batch for batch in events.batches(labels=True, times=True) if batch.n_rows]
+    features = [{name: row[name] for name in batch.columns} for row in ROWS]
+    assert list(batch.columns) == ["coupon", "hour", "mobile", "price", "user"]
+    assert batch.rows(range(3)) == features
+    assert batch.labels.tolist() == [1, 0, 0]
+    assert (batch.times.values.tolist(), batch.times.unit) == ([10, 11, 12], "as given")
+    assert np.array_equal(batch.encode(SCHEMA), Encoder(SCHEMA).encode_rows(features))
+    assert batch.done == 1.0
+
+
+def test_labels_and_times_are_read_only_when_asked_for(tmp_path, suffix):
+    rows = [{name: row[name] for name in row if name not in ("clicked", "at")} for row in ROWS]
+    events = Events([write(tmp_path / f"e{suffix}", rows)], SCHEMA)
+    assert [(b.labels, b.times) for b in events.batches() if b.n_rows] == [(None, None)]
+    with pytest.raises(EventsError, match="at"):
+        list(events.batches(times=True))
+
+
+def test_features_are_read_only_when_asked_for(tmp_path, suffix):
+    events = Events([write(tmp_path / f"e{suffix}", [{"at": 5}, {"at": 6}])], SCHEMA)
+    (batch,) = [batch for batch in events.batches(features=False, times=True) if batch.n_rows]
+    assert (batch.columns, batch.times.values.tolist(), batch.n_rows) == ({}, [5, 6], 2)
+
+
+def test_an_optional_column_that_a_file_lacks_is_missing_throughout(tmp_path, suffix):
+    rows = [{name: row[name] for name in row if name != "coupon"} for row in ROWS]
+    events = Events([write(tmp_path / f"e{suffix}", rows)], SCHEMA)
+    assert [value for b in events.batches() for value in b.columns["coupon"].to_pylist()] == [None] * 3
+
+
+@pytest.mark.parametrize("gone", ["user", "hour", "mobile", "price", "clicked", "at"])
+def test_a_needed_column_that_a_file_lacks_is_named_with_the_file(tmp_path, suffix, gone):
+    whole = write(tmp_path / f"whole{suffix}", ROWS)
+    rows = [{name: row[name] for name in row if name != gone} for row in ROWS]
+    events = Events([whole, write(tmp_path / f"lacks{suffix}", rows)], SCHEMA)
+    with pytest.raises(EventsError) as caught:
+        list(events.batches(labels=True, times=True))
+    assert (caught.value.file, caught.value.column) == (f"lacks{suffix}", gone)
+    assert caught.value.row == (1 if suffix == ".ndjson" else None)
+
+
+def test_of_several_columns_that_are_not_there_the_first_by_name_is_reported(tmp_path):
+    events = Events([write(tmp_path / "e.csv", [{"coupon": "x"}])], SCHEMA)
+    with pytest.raises(EventsError, match="'hour': the file has no such column"):
+        list(events.batches())
+
+
+def test_a_value_that_does_not_fit_is_named_by_file_row_and_column(tmp_path, suffix):
+    good = write(tmp_path / f"good{suffix}", ROWS)
+    typed = [{**row, "clicked": 2 if index == 1 else row["clicked"]} for index, row in enumerate(ROWS)]
+    events = Events([good, write(tmp_path / f"bad{suffix}", typed)], SCHEMA)
+    with pytest.raises(EventsError, match=r"expected the label 0 or 1") as caught:
+        list(events.batches(labels=True))
+    assert (caught.value.file, caught.value.row, caught.value.column) == (f"bad{suffix}", 2, "clicked")
+
+
+def test_rows_are_counted_on_over_the_batches_of_a_file(tmp_path, suffix):
+    n_rows = BATCH_ROWS + 100_000 if suffix == ".csv" else BATCH_ROWS + 10
+    rows = [{"clicked": 1, "filler": "v" * (40 if suffix == ".csv" else 1)}] * n_rows
+    path = write(tmp_path / f"e{suffix}", [*rows, {"clicked": 2, "filler": "v"}, *rows[:3]])
+    with pytest.raises(EventsError) as caught:
+        list(Events([path], SCHEMA).batches(features=False, labels=True))
+    assert (caught.value.row, caught.value.column) == (n_rows + 1, "clicked")
+
+
+def test_files_follow_each_other_in_the_order_given_and_done_grows_to_one(tmp_path):
+    paths = [write(tmp_path / f"{i}{s}", ROWS) for i, s in enumerate((".csv", ".ndjson", ".parquet"))]
+    batches = [batch for batch in Events(paths[::-1], SCHEMA).batches(times=True) if batch.n_rows]
+    assert [time for batch in batches for time in batch.times.values.tolist()] == [10, 11, 12] * 3
+    done = [batch.done for batch in batches]
+    assert done == sorted(done)
+    assert 0.0 < done[0] < done[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("first", "second"), [(5, "2013-07-04"), ("2013-07-04", 5)])
+def test_times_of_two_kinds_are_refused_where_the_second_kind_begins(tmp_path, suffix, first, second):
+    paths = [write(tmp_path / f"{i}{suffix}", [{"at": at}] * 2) for i, at in enumerate((first, second))]
+    with pytest.raises(EventsError, match="from here on") as caught:
+        list(Events(paths, SCHEMA).batches(features=False, times=True))
+    assert (caught.value.file, caught.value.row, caught.value.column) == (f"1{suffix}", 1, "at")
+
+
+def test_a_mask_keeps_the_rows_it_marks_in_every_part_of_a_batch(tmp_path):
+    events = Events([write(tmp_path / "e.parquet", ROWS)], SCHEMA)
+    (batch,) = events.batches(labels=True, times=True)
+    kept = batch.where(np.array([True, False, True]))
+    assert kept.n_rows == 2
+    assert kept.rows([0, 1]) == batch.rows([0, 2])
+    assert (kept.labels.tolist(), kept.times.values.tolist()) == ([1, 0], [10, 12])
+    (bare,) = events.batches()
+    nothing = bare.where(np.zeros(3, dtype=np.bool_))
+    assert (nothing.n_rows, nothing.labels, nothing.times) == (0, None, None)
+    assert nothing.encode(SCHEMA).shape == (0, len(SCHEMA.slots))
+
+
+def test_a_row_of_a_batch_is_what_a_client_would_send(tmp_path, suffix):
+    events = Events([write(tmp_path / f"e{suffix}", ROWS)], SCHEMA)
+    (batch,) = [batch for batch in events.batches() if batch.n_rows]
+    assert json.loads(json.dumps(batch.rows([1]))) == [
+        {"coupon": "x", "hour": -1, "mobile": None, "price": 10.0, "user": ""}
+    ]
+
+
+def test_digests_are_of_the_content_and_not_of_the_name(tmp_path):
+    one, other = (write(tmp_path / name, ROWS) for name in ("one.csv", "other.csv"))
+    data = one.read_bytes()
+    expected = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    assert Events([one, other], SCHEMA).digests() == [expected, expected]
+
+
+def test_stamps_change_when_a_file_is_touched(tmp_path):
+    path = write(tmp_path / "e.csv", ROWS)
+    events = Events([path], SCHEMA)
+    before = events.stamps()
+    assert events.stamps() == before
+    os.utime(path, ns=(0, 0))
+    assert events.stamps() != before
+
+
+@pytest.mark.parametrize("use", [Events.digests, Events.stamps, lambda events: list(events.batches())])
+def test_a_file_that_is_gone_is_an_error_that_names_it(tmp_path, suffix, use):
+    path = write(tmp_path / f"gone{suffix}", ROWS)
+    events = Events([path], SCHEMA)
+    path.unlink()
+    with pytest.raises(EventsError, match=f"gone{suffix}: can't be read: No such file"):
+        use(events)
+
+
+def test_an_unknown_suffix_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(EventsError, match="e.txt"):
+        Events([tmp_path / "good.csv", tmp_path / "e.txt"], SCHEMA)
+
+
+def test_empty_json_files_have_no_batches(tmp_path):
+    (tmp_path / "empty.ndjson").write_bytes(b"")
+    assert list(Events([tmp_path / "empty.ndjson"], SCHEMA).batches()) == []

@@ -1,0 +1,469 @@
+"""The artefact: its name is its content, and whatever is not bit for bit what the name says is refused."""
+
+import json
+import os
+import shutil
+from hashlib import sha256
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service import artefact
+from service.artefact import GOLDEN, MANIFEST, WEIGHTS, Golden
+from service.core.model import LinearModel
+from service.core.predictor import Predictor
+from service.errors import ArtefactInvalid
+
+FILES = (MANIFEST, WEIGHTS, GOLDEN)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "artefact"
+
+
+@pytest.fixture
+def version(folder, content):
+    return artefact.write(folder, **content(1))
+
+
+def refusal(folder, version):
+    with pytest.raises(ArtefactInvalid) as caught:
+        artefact.load(folder, version)
+    assert caught.value.version == version
+    return caught.value.reason
+
+
+def signed(folder, *, manifest=None, **files):
+    """Put other files into an artefact and sign it anew, as somebody who knows the format could; its new id."""
+    document = json.loads((folder / MANIFEST).read_bytes())
+    for name, data in ((f"{stem}.{'npy' if stem == 'weights' else 'json'}", data) for stem, data in files.items()):
+        (folder / name).write_bytes(data)
+        document["files"][name] = {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
+    text = json.dumps({**document, **(manifest or {})}).encode()
+    (folder / MANIFEST).write_bytes(text)
+    return artefact.version_id(text)
+
+
+def test_a_version_id_is_the_start_of_the_manifest_s_sha256(folder, version):
+    assert version == sha256((folder / MANIFEST).read_bytes()).hexdigest()[:32]
+
+
+def test_the_manifest_holds_the_digest_and_size_of_every_other_file(folder, version):
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    for name in (WEIGHTS, GOLDEN):
+        data = (folder / name).read_bytes()
+        assert manifest["files"].pop(name) == {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
+    assert manifest["files"] == {}
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+
+
+def test_the_same_content_gives_the_same_bytes_and_the_same_id(tmp_path, content):
+    first, second = (artefact.write(tmp_path / name, **content(1)) for name in ("first", "second"))
+    assert first == second
+    for name in FILES:
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+@pytest.mark.parametrize("part", ["weights", "golden", "training", "schema"])
+def test_other_content_gives_another_id(tmp_path, content, schema, part):
+    one, other = content(1), content(2)
+    other["schema"] = type(schema)(
+        name="other", label="late", timestamp=None, n_buckets=256, fields=schema.fields, crosses=schema.crosses
+    )
+    first = artefact.write(tmp_path / "first", **one)
+    assert artefact.write(tmp_path / "second", **{**one, part: other[part]}) != first
+
+
+def test_numpy_reads_the_weights(folder, version, content):
+    weights = np.load(folder / WEIGHTS, allow_pickle=False)
+    assert weights.dtype == np.float32
+    np.testing.assert_array_equal(weights, content(1)["weights"])
+
+
+def test_weights_that_are_strided_or_double_are_written_as_the_same_file(tmp_path, content):
+    plain = content(1)
+    strided = np.repeat(plain["weights"], 2)[::2]
+    double = plain["weights"].astype(np.float64)
+    ids = {
+        artefact.write(tmp_path / name, **{**plain, "weights": weights})
+        for name, weights in (("plain", plain["weights"]), ("strided", strided), ("double", double))
+    }
+    assert len(ids) == 1
+
+
+def test_what_is_loaded_predicts_what_was_written(folder, version, content, instances):
+    written = content(1)
+    loaded = artefact.load(folder, version)
+    assert loaded.version == loaded.predictor.version == version
+    assert loaded.predictor.schema == written["schema"]
+    assert loaded.manifest["training"] == written["training"]
+    assert loaded.predictor.predict_rows(instances) == list(written["golden"].probabilities)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_loaded_weights_answer_as_those_in_memory_for_any_bucket(tmp_path_factory, content, seed):
+    folder = tmp_path_factory.mktemp("artefacts") / "a"
+    written = content(seed)
+    predictor = artefact.load(folder, artefact.write(folder, **written)).predictor
+    memory = Predictor(schema=written["schema"], model=LinearModel(written["weights"]), version="v")
+    buckets = np.random.default_rng(seed).integers(0, 256, size=(20, len(predictor.schema.slots))).astype(np.uint32)
+    assert predictor.predict_buckets(buckets).tolist() == memory.predict_buckets(buckets).tolist()
+    shutil.rmtree(folder)
+
+
+def test_the_golden_requests_can_be_read_back(folder, version, content):
+    golden = artefact.read_golden(folder, version)
+    assert golden == content(1)["golden"]
+
+
+def test_an_artefact_is_never_written_over_another(folder, version, content):
+    with pytest.raises(FileExistsError):
+        artefact.write(folder, **content(2))
+    assert artefact.load(folder, version)
+
+
+def test_gate_reports_are_no_part_of_the_content(folder, version):
+    (folder / "reports").mkdir()
+    (folder / "reports" / "gate.json").write_text("anything")
+    assert artefact.load(folder, version).version == version
+
+
+# Damage
+
+
+def test_every_single_bit_counts(folder, version):
+    sizes = {name: (folder / name).stat().st_size for name in FILES}
+    random = np.random.default_rng(200)
+    for flip in range(210):
+        name = FILES[flip % 3]
+        path = folder / name
+        whole = path.read_bytes()
+        position, bit = int(random.integers(sizes[name])), int(random.integers(8))
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << bit
+        path.write_bytes(damaged)
+        assert name in refusal(folder, version), (name, position, bit)
+        path.write_bytes(whole)
+    assert artefact.load(folder, version)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("keep", [0, 1, 7, 0.5, -1])
+def test_a_file_that_is_cut_off_is_refused(folder, version, name, keep):
+    whole = (folder / name).read_bytes()
+    length = int(len(whole) * keep) if isinstance(keep, float) else keep % len(whole)
+    (folder / name).write_bytes(whole[:length])
+    assert name in refusal(folder, version)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_goes_on_is_refused(folder, version, name):
+    with open(folder / name, "ab") as file:
+        file.write(b"\n")
+    assert name in refusal(folder, version)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_refused(folder, version, name):
+    (folder / name).unlink()
+    assert refusal(folder, version) == f"{name} can't be opened: No such file or directory"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_symlink_in_a_file_s_place_is_refused(folder, version, name, tmp_path):
+    (folder / name).rename(tmp_path / "elsewhere")
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+    assert name in refusal(folder, version)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_in_a_file_s_place_is_refused(folder, version, name):
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    assert name in refusal(folder, version)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_named_pipe_in_a_file_s_place_is_refused_without_waiting(folder, version, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert name in refusal(folder, version)
+
+
+@pytest.mark.parametrize("name", ["weights.pkl", "model.py", ".hidden", "WEIGHTS.NPY", "weights.npy~"])
+def test_a_file_too_many_is_refused(folder, version, name):
+    (folder / name).write_bytes(b"")
+    assert refusal(folder, version) == f"{name!r} is no file of an artefact"
+
+
+@pytest.mark.parametrize("name", ["more", "__pycache__", "Reports"])
+def test_a_folder_too_many_is_refused(folder, version, name):
+    (folder / name).mkdir()
+    assert refusal(folder, version) == f"{name!r} is no file of an artefact"
+
+
+def test_reports_that_are_a_file_or_a_symlink_are_refused(folder, version, tmp_path):
+    (folder / "reports").write_bytes(b"")
+    assert "reports" in refusal(folder, version)
+    (folder / "reports").unlink()
+    (folder / "reports").symlink_to(tmp_path)
+    assert "reports" in refusal(folder, version)
+
+
+@pytest.mark.parametrize(("one", "other"), [(MANIFEST, WEIGHTS), (WEIGHTS, GOLDEN), (GOLDEN, MANIFEST)])
+def test_swapped_files_are_refused(folder, version, one, other):
+    (folder / one).rename(folder.parent / "third")
+    (folder / other).rename(folder / one)
+    (folder.parent / "third").rename(folder / other)
+    assert refusal(folder, version)
+
+
+def test_a_file_of_another_version_is_refused(folder, version, tmp_path, content):
+    artefact.write(tmp_path / "other", **content(2))
+    for name in FILES:
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes((tmp_path / "other" / name).read_bytes())
+        assert name in refusal(folder, version)
+        (folder / name).write_bytes(whole)
+
+
+def test_an_artefact_under_another_name_is_refused(folder, version):
+    assert refusal(folder, "0" * 32) == "manifest.json is not the one that the version is named by"
+
+
+def test_a_folder_that_is_not_there_or_is_a_file_is_refused(tmp_path, version):
+    assert "can't be opened" in refusal(tmp_path / "nowhere", version)
+    (tmp_path / "file").write_bytes(b"")
+    assert "can't be opened" in refusal(tmp_path / "file", version)
+
+
+# Signed as it should be, and wrong all the same
+
+DIGEST = {"sha256": "0" * 64, "bytes": 1}
+
+BAD_MANIFESTS = [
+    ({"format": 2}, "format 2 is not 1"),
+    ({"format": 0}, "format 0 is not 1"),
+    ({"format": "1"}, "format: expected the artefact format, found a string"),
+    ({"format": True}, "format: expected the artefact format, found a boolean"),
+    ({"format": 1.0}, "format: expected the artefact format, found a number"),
+    ({"bucket_contract": "spark-xxhash64/2"}, "its bucket contract is not spark-xxhash64/1"),
+    ({"bucket_contract": ""}, "bucket_contract: expected"),
+    ({"name": "other"}, "schema and fingerprint in manifest.json differ"),
+    ({"name": None}, "name: expected"),
+    ({"schema": {}}, "manifest.json: name: expected"),
+    ({"schema": []}, "schema: expected a schema document, found an array"),
+    ({"schema_fingerprint": "0" * 64}, "schema and fingerprint in manifest.json differ"),
+    ({"training": None}, "training: expected the training run, found null"),
+    ({"weights": "weights.npy"}, "weights: expected one of the keys"),
+    ({"files": {}}, "lists other files"),
+    ({"files": {WEIGHTS: DIGEST}}, "lists other files"),
+    ({"files": {WEIGHTS: DIGEST, GOLDEN: DIGEST, "../x": DIGEST}}, "lists other files"),
+    ({"files": {WEIGHTS: DIGEST, "../golden.json": DIGEST}}, "lists other files"),
+    ({"files": {WEIGHTS: DIGEST, GOLDEN: DIGEST, MANIFEST: DIGEST}}, "lists other files"),
+    ({"files": {WEIGHTS: "0" * 64, GOLDEN: DIGEST}}, "expected an object"),
+    ({"files": {WEIGHTS: {"sha256": "0" * 64}, GOLDEN: DIGEST}}, "bytes: expected a size"),
+    ({"files": {WEIGHTS: {**DIGEST, "mode": 7}, GOLDEN: DIGEST}}, "mode: expected one of the keys"),
+    ({"files": {WEIGHTS: DIGEST, GOLDEN: DIGEST}}, "weights.npy does not have the digest"),
+    ({"files": [WEIGHTS, GOLDEN]}, "files: expected a digest for each file"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), BAD_MANIFESTS)
+def test_a_well_signed_manifest_that_breaks_a_rule_is_refused(folder, version, change, reason):
+    assert reason in refusal(folder, signed(folder, manifest=change))
+
+
+@pytest.mark.parametrize(
+    "key", ["format", "name", "bucket_contract", "schema", "schema_fingerprint", "training", "files"]
+)
+def test_a_manifest_without_one_of_its_keys_is_refused(folder, version, key):
+    document = json.loads((folder / MANIFEST).read_bytes())
+    del document[key]
+    text = json.dumps(document).encode()
+    (folder / MANIFEST).write_bytes(text)
+    assert f"{key}: expected" in refusal(folder, artefact.version_id(text))
+
+
+NO_OBJECTS = [b"", b"null", b"[]", b"7", b'"manifest"', b"{", b"{}", b"[" * 100_000, b"\xff\xfe{}", b'{"a": NaN}']
+
+
+@pytest.mark.parametrize("text", NO_OBJECTS, ids=repr)
+def test_a_manifest_that_is_no_manifest_is_refused(folder, version, text):
+    (folder / MANIFEST).write_bytes(text)
+    assert MANIFEST in refusal(folder, artefact.version_id(text))
+
+
+@pytest.mark.parametrize("part", ["n_buckets", "label", "required", "bins"])
+def test_a_schema_that_does_not_fit_its_fingerprint_is_refused(folder, version, schema, part):
+    document = schema.to_document()
+    if part == "n_buckets":
+        document["n_buckets"] = 512
+    elif part == "label":
+        document["label"] = "early"
+    elif part == "required":
+        document["fields"]["hour"]["required"] = False
+    else:
+        document["fields"]["temp"]["bins"] = [0, 10.5]
+    assert "schema and fingerprint" in refusal(folder, signed(folder, manifest={"schema": document}))
+
+
+def npy(array, version=(1, 0)):
+    file = BytesIO()
+    np.lib.format.write_array(file, array, version=version)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("position", [0, 100, 256])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(folder, version, content, value, position):
+    weights = content(1)["weights"].copy()
+    weights[position] = value
+    assert "not finite" in refusal(folder, signed(folder, weights=npy(weights)))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros(256, np.float32),
+        np.zeros(258, np.float32),
+        np.zeros(0, np.float32),
+        np.zeros((257, 1), np.float32),
+        np.zeros((1, 257), np.float32),
+        np.zeros((), np.float32),
+        np.zeros(257, np.float64),
+        np.zeros(257, np.float16),
+        np.zeros(257, np.int32),
+        np.zeros(257, ">f4"),
+        np.zeros(257, "S4"),
+        np.zeros(257, [("w", "<f4")]),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)
+def test_weights_of_another_shape_or_type_are_refused(folder, version, array):
+    assert "is not float32 of shape (257,)" in refusal(folder, signed(folder, weights=npy(array)))
+
+
+def test_weights_with_more_or_fewer_bytes_than_the_shape_are_refused(folder, version, content):
+    whole = npy(content(1)["weights"])
+    for data in (whole + b"\0", whole[:-1], whole + b"\0\0\0\0"):
+        assert "is not float32 of shape (257,)" in refusal(folder, signed(folder, weights=data))
+
+
+def headed(text):
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+GOOD_HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (257,), }\n"
+
+BAD_HEADERS = [
+    b"",
+    b"\x93NUMPY",
+    b"not an array",
+    b"\x80\x04\x95pickle",
+    headed(b""),
+    headed(b"\xff" * 100),
+    headed(b"{"),
+    headed(b"{'descr': '<f4'"),
+    headed(b"'unclosed"),
+    headed(b"'''unclosed"),
+    headed(b"(" * 3_000),
+    headed(b"-" * 3_000 + b"1"),
+    headed(b"[]"),
+    headed(b"{}"),
+    headed(b"__import__('os')"),
+    headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': 257}"),
+    headed(b"{'descr': '<f4', 'fortran_order': 0, 'shape': (257,)}"),
+    headed(b"{'descr': 'nonsense', 'fortran_order': False, 'shape': (257,)}"),
+    headed(b"{'descr': (), 'fortran_order': False, 'shape': (257,)}"),
+    headed(b"{'descr': [[[]]], 'fortran_order': False, 'shape': (257,)}"),
+    headed(b"{'descr': '|O', 'fortran_order': False, 'shape': (257,)}"),
+    headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (-257,)}"),
+    headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (257L,)}"),
+    headed(b"  \n {'descr': \n\\'<f4'\n  x\n y"),
+    b"\x93NUMPY\x01\x00\xff\xff" + GOOD_HEADER,
+    b"\x93NUMPY\x02\x00" + len(GOOD_HEADER).to_bytes(4, "little") + GOOD_HEADER,
+    b"\x93NUMPY\x09\x09" + len(GOOD_HEADER).to_bytes(2, "little") + GOOD_HEADER,
+]
+
+
+@pytest.mark.parametrize("header", BAD_HEADERS, ids=lambda header: repr(header[:60]))
+def test_weights_with_a_header_that_is_garbage_are_refused(folder, version, header):
+    assert WEIGHTS in refusal(folder, signed(folder, weights=header))
+    assert WEIGHTS in refusal(folder, signed(folder, weights=header + bytes(4 * 257)))
+
+
+@given(st.binary(max_size=200), st.integers(0, 60))
+def test_no_bytes_in_a_header_give_another_error(tmp_path_factory, content, noise, position):
+    folder = tmp_path_factory.mktemp("artefacts") / "a"
+    artefact.write(folder, **content(1))
+    text = GOOD_HEADER[:position] + noise + GOOD_HEADER[position + len(noise) :]
+    version = signed(folder, weights=headed(text) + content(1)["weights"].tobytes())
+    if text != GOOD_HEADER:
+        try:
+            artefact.load(folder, version)
+        except ArtefactInvalid:
+            pass
+    shutil.rmtree(folder)
+
+
+def golden(instances, probabilities):
+    return json.dumps({"instances": instances, "probabilities": probabilities}).encode()
+
+
+def test_a_golden_answer_that_the_model_does_not_give_is_refused(folder, version, content):
+    right = content(1)["golden"]
+    for index, shift in ((0, 1e-8), (3, -1e-8), (1, 0.5)):
+        wrong = list(right.probabilities)
+        wrong[index] += shift
+        reason = refusal(folder, signed(folder, golden=golden(right.instances, wrong)))
+        assert reason.startswith(f"golden request {index} is answered {right.probabilities[index]!r}")
+
+
+def test_a_golden_answer_may_be_off_by_the_last_bit(folder, version, content):
+    right = content(1)["golden"]
+    near = [np.nextafter(probability, 1.0) for probability in right.probabilities]
+    version = signed(folder, golden=golden(right.instances, near))
+    assert artefact.load(folder, version).version == version
+
+
+GOOD_ROW = {"tailnum": "N1", "origin": "EWR", "hour": 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (golden([{**GOOD_ROW, "hour": "5"}], [0.5]), "a golden request is not accepted: hour: expected an integer"),
+        (golden([{"tailnum": "N1"}], [0.5]), "a golden request is not accepted: hour"),
+        (golden([], []), "has 0 requests and 0 answers"),
+        (golden([GOOD_ROW], []), "has 1 requests and 0 answers"),
+        (golden([GOOD_ROW], [0.5, 0.5]), "has 1 requests and 2 answers"),
+        (golden([7], [0.5]), "a request that is no object"),
+        (golden([None], [0.5]), "a request that is no object"),
+        (golden([GOOD_ROW], ["0.5"]), "an answer that is no number"),
+        (golden([GOOD_ROW], [None]), "an answer that is no number"),
+        (golden([GOOD_ROW], [True]), "an answer that is no number"),
+        (golden({}, []), "instances: expected an array"),
+        (golden([GOOD_ROW], 0.5), "probabilities: expected an array"),
+        (b'{"instances": [{}], "probabilities": [NaN]}', "is not JSON"),
+        (b'{"instances": [{"a": "\xff"}], "probabilities": [0.5]}', "is not JSON"),
+        (b'{"instances": [{}]}', "probabilities: expected"),
+        (b'{"instances": [{}], "probabilities": [0.5], "more": 1}', "more: expected one of the keys"),
+        (b"", "is not JSON"),
+        (b"[]", "expected an object"),
+        (b"[" * 100_000, "is not JSON"),
+    ],
+    ids=lambda part: part[:50] if isinstance(part, str) else None,
+)
+def test_a_golden_file_that_asks_nothing_or_nonsense_is_refused(folder, version, text, reason):
+    assert reason in refusal(folder, signed(folder, golden=text))
+
+
+def test_golden_answers_of_nan_fail_a_check_of_a_predictor(folder, version, instances):
+    predictor = artefact.load(folder, version).predictor
+    with pytest.raises(ArtefactInvalid, match="golden request 0"):
+        artefact.check_golden(predictor, Golden(instances=instances[:1], probabilities=[float("nan")]))

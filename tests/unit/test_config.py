@@ -1,0 +1,123 @@
+"""Every setting: its default, its bounds, and an error that names its variable."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.config import BOUNDS, Settings
+from service.errors import ConfigError
+
+INTEGERS = {
+    "max_body_bytes": (1_024, 2**31),
+    "max_rows": (1, 1_000_000),
+    "port": (1, 65_535),
+    "workers": (1, 256),
+    "threads": (1, 256),
+    "timeout": (1, 3_600),
+    "graceful_timeout": (1, 3_600),
+    "keepalive": (0, 3_600),
+}
+CHOICES = {
+    "worker_class": ("gevent", "gthread", "sync"),
+    "log_level": ("debug", "info", "warning", "error", "critical"),
+}
+
+
+def read(**variables):
+    return Settings.from_environ({f"ANDON_{name.upper()}": text for name, text in variables.items()})
+
+
+def refused(name, text):
+    with pytest.raises(ConfigError) as caught:
+        read(**{name: text})
+    error = caught.value
+    assert (error.variable, error.value) == (f"ANDON_{name.upper()}", text)
+    assert str(error) == f"{error.variable}: expected {error.expected}, found {text!r}"
+    return error.expected
+
+
+def test_an_empty_environment_gives_the_defaults():
+    assert Settings.from_environ({}) == Settings()
+
+
+def test_every_setting_has_bounds_and_every_bound_a_setting():
+    assert set(BOUNDS) == {setting.name for setting in fields(Settings)}
+    assert set(BOUNDS) == {*INTEGERS, *CHOICES, "store", "host", "access_log"}
+
+
+def test_the_defaults_are_within_the_bounds():
+    assert Settings.from_environ(Settings().to_environ()) == Settings()
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [(name, *bounds) for name, bounds in INTEGERS.items()])
+def test_an_integer_is_accepted_from_its_least_to_its_greatest_value(name, low, high):
+    assert getattr(read(**{name: str(low)}), name) == low
+    assert getattr(read(**{name: str(high)}), name) == high
+    assert refused(name, str(low - 1)) == refused(name, str(high + 1)) == f"an integer from {low} to {high}"
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize("text", ["", " ", "x", "1.0", "1e3", "0x10", "nan", "true", "9" * 5_000])
+def test_what_is_no_integer_is_refused_by_the_name_of_its_variable(name, text):
+    refused(name, text)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_is_one_of_its_words_as_they_are_written(name):
+    for choice in CHOICES[name]:
+        assert getattr(read(**{name: choice}), name) == choice
+    for text in ("", "gunicorn", CHOICES[name][0].upper(), f" {CHOICES[name][0]}"):
+        assert refused(name, text) == f"one of {', '.join(CHOICES[name])}"
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("True", True), ("FALSE", False)])
+def test_a_flag_is_true_or_false(text, value):
+    assert read(access_log=text).access_log is value
+
+
+@pytest.mark.parametrize("text", ["", "1", "0", "yes", "no", "on", "truth", " true"])
+def test_a_flag_is_nothing_else(text):
+    assert refused("access_log", text) == "true or false"
+
+
+@pytest.mark.parametrize("name", ["store", "host"])
+def test_a_path_and_an_address_are_not_empty(name):
+    refused(name, "")
+
+
+def test_a_store_is_a_path_as_it_is_written():
+    assert read(store="/data/a store").store == Path("/data/a store")
+
+
+def test_variables_of_others_are_ignored():
+    assert Settings.from_environ({"PORT": "x", "ANDON_COLOUR": "red", "andon_port": "x"}) == Settings()
+
+
+def test_without_an_argument_the_environment_of_the_process_is_read(monkeypatch):
+    monkeypatch.setenv("ANDON_PORT", "9999")
+    assert Settings.from_environ().port == 9_999
+    monkeypatch.setenv("ANDON_PORT", "99999")
+    with pytest.raises(ConfigError, match="^ANDON_PORT: "):
+        Settings.from_environ()
+
+
+PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
+
+
+@given(
+    st.builds(
+        Settings,
+        store=PRINTABLE.map(Path),
+        host=PRINTABLE,
+        access_log=st.booleans(),
+        **{name: st.integers(*bounds) for name, bounds in INTEGERS.items()},
+        **{name: st.sampled_from(choices) for name, choices in CHOICES.items()},
+    )
+)
+def test_any_settings_survive_the_environment(settings):
+    environ = settings.to_environ()
+    assert all(isinstance(text, str) for text in environ.values())
+    assert Settings.from_environ(environ) == settings

@@ -1,0 +1,318 @@
+"""The pointer: old or new and never in between, and a log that misses nothing."""
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+from itertools import pairwise
+
+import pytest
+
+from service.errors import ArtefactInvalid, NoModel, NoPredecessor, StoreError
+from service.pointer import MAX_PREDECESSORS
+from service.store import Store
+
+def test_a_promotion_is_in_the_pointer_and_in_the_log(store, blessed):
+    version = blessed(1)
+    pointer = store.promote(version, actor="me", reason="it is better")
+    assert pointer == store.pointer() == Store(store.root).pointer()
+    assert (pointer.current, pointer.predecessors) == (version, ())
+    (change,) = store.audit()
+    assert change == pointer.change
+    assert (change.sequence, change.time) == (1, "2013-01-01T00:00:00+00:00")
+    assert (change.actor, change.action, change.reason) == ("me", "promote", "it is better")
+    assert (change.from_version, change.to_version) == (None, version)
+
+
+def test_promoting_the_current_version_changes_nothing(store, blessed):
+    version = blessed(1)
+    first = store.promote(version, actor="me")
+    before = (store.root / "current.json").read_bytes()
+    assert store.promote(version, actor="you") == first
+    assert (store.root / "current.json").read_bytes() == before
+    assert len(store.audit()) == 1
+
+
+def test_rollbacks_go_back_one_by_one_until_there_is_nothing(store, blessed):
+    a, b, c = blessed(1), blessed(2), blessed(3)
+    for version in (a, b, a, c):
+        store.promote(version, actor="me")
+    assert store.pointer().predecessors == (a, b, a)
+    seen = [store.rollback(actor="me").current for _ in range(3)]
+    assert seen == [a, b, a]
+    with pytest.raises(NoPredecessor):
+        store.rollback(actor="me")
+    assert store.pointer().current == a
+    assert [change.to_version for change in store.audit()] == [a, b, a, c, a, b, a]
+    assert [change.action for change in store.audit()] == ["promote"] * 4 + ["rollback"] * 3
+
+
+def test_what_was_rolled_back_can_be_promoted_again(store, blessed):
+    a, b = blessed(1), blessed(2)
+    store.promote(a, actor="me")
+    store.promote(b, actor="me")
+    store.rollback(actor="me")
+    pointer = store.promote(b, actor="me")
+    assert (pointer.current, pointer.predecessors) == (b, (a,))
+    assert [change.sequence for change in store.audit()] == [1, 2, 3, 4]
+
+
+def test_a_rollback_of_nothing_is_refused(store):
+    with pytest.raises(NoModel):
+        store.rollback(actor="me")
+
+
+def test_a_rollback_to_what_was_damaged_is_refused_and_changes_nothing(store, blessed, damage):
+    a, b = blessed(1), blessed(2)
+    store.promote(a, actor="me")
+    store.promote(b, actor="me")
+    damage(a)
+    with pytest.raises(ArtefactInvalid):
+        store.rollback(actor="me")
+    assert store.pointer().current == b
+    assert len(store.audit()) == 2
+
+
+def test_the_pointer_remembers_so_many_predecessors_and_no_more(store, blessed):
+    versions = [blessed(seed) for seed in range(3)] * 5
+    for version in versions:
+        store.promote(version, actor="me")
+    assert list(store.pointer().predecessors) == versions[-2 : -2 - MAX_PREDECESSORS : -1]
+
+
+def test_nothing_is_left_beside_the_files_of_the_store(store, blessed):
+    store.promote(blessed(1), actor="me")
+    store.promote(blessed(2), actor="me")
+    store.rollback(actor="me")
+    assert sorted(path.name for path in store.root.iterdir()) == ["audit.ndjson", "current.json", "lock", "versions"]
+
+
+@pytest.mark.parametrize("text", ["line\nfeed", 'quote"', "\r\n", "é 机场", "\u2028", ""])
+def test_any_actor_and_reason_stay_one_line_of_the_log(store, blessed, text):
+    store.promote(blessed(1), actor=text, reason=text)
+    store.promote(blessed(2), actor=text, reason=text)
+    assert (store.root / "audit.ndjson").read_bytes().count(b"\n") == 2
+    assert [(change.actor, change.reason) for change in store.audit()] == [(text, text)] * 2
+
+
+CHANGE = {
+    "sequence": 1,
+    "time": "t",
+    "actor": "a",
+    "action": "promote",
+    "from_version": None,
+    "to_version": "0" * 32,
+    "reason": "",
+}
+GOOD_POINTER = {"current": "0" * 32, "predecessors": [], "change": CHANGE}
+
+BAD_POINTERS = [
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b"7",
+    b'"current"',
+    b"\xff\xfe",
+    b"\0" * 512,
+    b"[" * 100_000,
+    {},
+    {**GOOD_POINTER, "current": None},
+    {**GOOD_POINTER, "current": ""},
+    {**GOOD_POINTER, "current": "../../etc"},
+    {**GOOD_POINTER, "current": "0" * 31},
+    {**GOOD_POINTER, "current": "G" * 32},
+    {**GOOD_POINTER, "current": "A" * 32},
+    {**GOOD_POINTER, "predecessors": None},
+    {**GOOD_POINTER, "predecessors": "0" * 32},
+    {**GOOD_POINTER, "predecessors": ["../x"]},
+    {**GOOD_POINTER, "predecessors": [7]},
+    {**GOOD_POINTER, "change": None},
+    {**GOOD_POINTER, "change": {}},
+    {**GOOD_POINTER, "change": [1]},
+    {**GOOD_POINTER, "change": {**CHANGE, "more": 1}},
+    {**GOOD_POINTER, "change": {**CHANGE, "sequence": "1"}},
+    {**GOOD_POINTER, "change": {**CHANGE, "sequence": 1.5}},
+    {**GOOD_POINTER, "change": {**CHANGE, "sequence": True}},
+    {**GOOD_POINTER, "change": {**CHANGE, "sequence": 0}},
+    {**GOOD_POINTER, "change": {**CHANGE, "actor": None}},
+    {"current": "0" * 32},
+]
+
+
+@pytest.mark.parametrize("pointer", BAD_POINTERS, ids=repr)
+def test_a_pointer_that_is_garbage_is_an_error_and_is_never_written_over(store, blessed, pointer):
+    version = blessed(1)
+    text = pointer if isinstance(pointer, bytes) else json.dumps(pointer).encode()
+    (store.root / "current.json").write_bytes(text)
+    for use in (
+        store.pointer,
+        lambda: store.promote(version, actor="me"),
+        lambda: store.rollback(actor="me"),
+    ):
+        with pytest.raises(StoreError, match=r"the store's pointer current\.json can't be read"):
+            use()
+    assert (store.root / "current.json").read_bytes() == text
+
+
+def test_the_pointer_of_the_table_is_good_but_for_its_one_fault(store):
+    store.root.mkdir()
+    (store.root / "current.json").write_text(json.dumps(GOOD_POINTER))
+    assert store.pointer().current == "0" * 32
+
+
+def test_a_folder_in_the_pointer_s_place_is_an_error(store):
+    (store.root / "current.json").mkdir(parents=True)
+    with pytest.raises(StoreError):
+        store.pointer()
+
+
+# The log after a crash
+
+
+@pytest.fixture
+def promoted(store, blessed):
+    """A store in which two versions were promoted, and the bytes of its log."""
+    versions = blessed(1), blessed(2)
+    for version in versions:
+        store.promote(version, actor="me")
+    return store, versions, (store.root / "audit.ndjson").read_bytes()
+
+
+def cut(log, lost):
+    lines = log.splitlines(keepends=True)
+    return b"".join(lines[:-1]) + {"the line": b"", "half of it": lines[-1][:40], "its end": lines[-1][:-1]}[lost]
+
+
+@pytest.mark.parametrize("lost", ["the line", "half of it", "its end"])
+def test_a_change_whose_line_a_crash_kept_from_the_log_is_read_all_the_same(promoted, lost):
+    store, versions, log = promoted
+    whole = store.audit()
+    (store.root / "audit.ndjson").write_bytes(cut(log, lost))
+    assert store.audit() == whole
+
+
+@pytest.mark.parametrize("lost", ["the line", "half of it", "its end"])
+def test_whoever_changes_the_pointer_next_mends_the_log(promoted, lost):
+    store, versions, log = promoted
+    (store.root / "audit.ndjson").write_bytes(cut(log, lost))
+    store.rollback(actor="you")
+    assert (store.root / "audit.ndjson").read_bytes().startswith(log)
+    assert [change.sequence for change in store.audit()] == [1, 2, 3]
+    assert [change.to_version for change in store.audit()] == [*versions, versions[0]]
+
+
+@pytest.mark.parametrize("lost", ["the line", "half of it", "its end"])
+def test_the_log_is_mended_even_when_the_pointer_then_stays(promoted, lost):
+    store, versions, log = promoted
+    (store.root / "audit.ndjson").write_bytes(cut(log, lost))
+    store.promote(versions[1], actor="you")
+    assert (store.root / "audit.ndjson").read_bytes() == log
+
+
+def test_the_first_line_of_all_is_mended_too(store, blessed):
+    version = blessed(1)
+    store.promote(version, actor="me")
+    log = (store.root / "audit.ndjson").read_bytes()
+    (store.root / "audit.ndjson").unlink()
+    assert len(store.audit()) == 1
+    store.promote(version, actor="me")
+    assert (store.root / "audit.ndjson").read_bytes() == log
+
+
+@pytest.mark.parametrize("line", [b"garbage\n", b"[]\n", b"\xff\n", b"{}\n", b"\n"], ids=repr)
+def test_a_log_with_a_line_that_is_no_change_is_an_error(promoted, line):
+    store, versions, log = promoted
+    (store.root / "audit.ndjson").write_bytes(log + line)
+    with pytest.raises(StoreError, match=r"audit\.ndjson"):
+        store.audit()
+    with pytest.raises(StoreError, match=r"audit\.ndjson"):
+        store.rollback(actor="me")
+    assert store.pointer().current == versions[1]
+
+
+def test_a_temporary_file_that_a_crash_left_behind_disturbs_nobody(promoted):
+    store, versions, _ = promoted
+    (store.root / ".current.json-0123456789abcdef").write_bytes(b"{")
+    assert store.pointer().current == versions[1]
+    assert store.rollback(actor="me").current == versions[0]
+
+
+# Many at once
+
+WORKER = """
+import random, sys
+from pathlib import Path
+from service.errors import NoPredecessor
+from service.store import Store
+
+root, seed, rounds, *versions = sys.argv[1:]
+store, chance, changes = Store(Path(root)), random.Random(int(seed)), 0
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(rounds)):
+    try:
+        if chance.random() < 0.5:
+            store.rollback(actor=seed)
+        else:
+            store.promote(chance.choice(versions), actor=seed)
+    except NoPredecessor:
+        pass
+    print(".", end="", flush=True)
+"""
+
+
+@pytest.fixture
+def start(store):
+    """``start(versions, seed=, rounds=)``: a process that waits for a line, then promotes and rolls back at random."""
+    with ExitStack() as workers:
+
+        def worker(versions, *, seed, rounds):
+            arguments = [sys.executable, "-c", WORKER, str(store.root), str(seed), str(rounds), *versions]
+            process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            workers.enter_context(process)
+            workers.callback(process.kill)
+            assert process.stdout.readline() == b"ready\n"
+            return process
+
+        yield worker
+
+
+def assert_whole(store):
+    """The log counts from 1, each change begins where the last one ended, and the pointer is the last of them."""
+    log = store.audit()
+    assert [json.loads(line) for line in (store.root / "audit.ndjson").read_bytes().splitlines()]
+    assert [change.sequence for change in log] == list(range(1, len(log) + 1))
+    assert log[0].from_version is None
+    assert all(later.from_version == earlier.to_version for earlier, later in pairwise(log))
+    assert store.pointer().change == log[-1]
+    assert store.pointer().current == log[-1].to_version
+    assert store.load(store.pointer().current)
+
+
+def test_four_processes_at_once_leave_a_whole_log(store, blessed, start):
+    versions = [blessed(seed) for seed in range(3)]
+    store.promote(versions[0], actor="me")
+    workers = [start(versions, seed=seed, rounds=25) for seed in range(4)]
+    for worker in workers:
+        worker.stdin.write(b"go\n")
+    for worker in workers:
+        out, _ = worker.communicate(timeout=60)
+        assert worker.returncode == 0
+        assert out == b"." * 25
+    assert_whole(store)
+    assert len({change.actor for change in store.audit()}) == 5
+
+
+def test_a_process_that_is_killed_leaves_a_store_that_goes_on(store, blessed, start):
+    versions = [blessed(seed) for seed in range(2)]
+    store.promote(versions[0], actor="me")
+    for changes in (1, 4, 9):
+        worker = start(versions, seed=changes, rounds=10**6)
+        worker.stdin.write(b"go\n")
+        for _ in range(changes):
+            assert worker.stdout.read(1) == b"."
+        worker.kill()
+        worker.wait()
+        store.promote(next(v for v in versions if v != store.pointer().current), actor="me")
+        assert_whole(store)

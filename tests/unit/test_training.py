@@ -1,0 +1,206 @@
+"""Train: the same events, schema and run give the same version, and what the manifest says of the run is so."""
+
+import hashlib
+import json
+import math
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+from service import training
+from service.core.learner import FTRL
+from service.errors import EventsError
+from service.events import Events
+from service.training import Run, train
+
+FIRST = datetime(2013, 7, 1, tzinfo=timezone.utc)
+
+
+def rows_of(n_rows, *, seed=0):
+    """Flights an hour apart, later in the day and out of EWR more often late."""
+    random = np.random.default_rng(seed)
+    for index in range(n_rows):
+        hour, origin = int(random.integers(24)), str(random.choice(["EWR", "JFK", "LGA"]))
+        chance = 0.1 + 0.02 * hour + 0.2 * (origin == "EWR")
+        yield {
+            "late": int(random.random() < chance),
+            "time_hour": (FIRST + timedelta(hours=index)).isoformat(),
+            "tailnum": f"N{random.integers(300)}",
+            "origin": origin,
+            "hour": hour,
+            "temp": round(float(random.normal(20, 8)), 2),
+        }
+
+
+@pytest.fixture
+def events(tmp_path, schema):
+    """``events(rows, ...)``: the rows as NDJSON files, one for each argument."""
+
+    def write(*files):
+        paths = []
+        for number, rows in enumerate(files):
+            paths.append(tmp_path / f"{number}.ndjson")
+            paths[-1].write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return Events(paths, schema)
+
+    return write
+
+
+def test_the_same_events_schema_and_run_give_the_same_version(store, events):
+    rows = list(rows_of(500))
+    run = Run(seed=3)
+    version = train(store, events(rows), run)
+    assert train(store, events(rows), run) == version
+    assert store.version_ids() == [version]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Run(seed=1), Run(passes=1), Run(passes=3), Run(holdout=0.1), Run(learner=FTRL(alpha=0.1))],
+    ids=["seed", "one pass", "three passes", "holdout", "alpha"],
+)
+def test_another_run_is_another_version(store, events, other):
+    data = events(list(rows_of(500)))
+    assert train(store, data, Run()) != train(store, data, other)
+
+
+def test_other_events_are_another_version_and_other_file_names_are_not(store, events, tmp_path):
+    rows = list(rows_of(300))
+    data = events(rows)
+    version = train(store, data, Run())
+    renamed = data.paths[0].rename(tmp_path / "another-name.jsonl")
+    assert train(store, Events([renamed], data.schema), Run()) == version
+    changed = [*rows[:-1], {**rows[-1], "late": 1 - rows[-1]["late"]}]
+    assert train(store, events(changed), Run()) != version
+
+
+def test_the_manifest_describes_the_run(store, events):
+    rows = list(rows_of(400))
+    data = events(rows[:250], rows[250:])
+    run = Run(seed=5, passes=1)
+    manifest = store.manifest(train(store, data, run))
+    described = manifest["training"]
+    content = [path.read_bytes() for path in data.paths]
+    assert described["events"] == [{"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for c in content]
+    assert (described["rows"], described["positives"]) == (400, sum(row["late"] for row in rows))
+    assert (described["seed"], described["passes"], described["holdout"]) == (5, 1, 0.0)
+    assert described["learner"] == {"algorithm": "ftrl-proximal", "alpha": 0.03, "beta": 1.0, "l1": 1.0, "l2": 10.0}
+    assert described["time_range"]["text"] == "2013-07-01T00:00:00Z to 2013-07-17T15:00:00Z"
+    assert described["time_range"]["last"] - described["time_range"]["first"] == 399 * 3_600 * 10**6
+    assert not any(str(path.parent) in json.dumps(manifest) for path in data.paths)
+
+
+def test_progressive_validation_predicts_each_row_before_it_learns_it(store, events):
+    """The first row is predicted by nothing at all, so training on it alone loses exactly log 2."""
+    one = list(rows_of(1))
+    described = store.manifest(train(store, events(one), Run()))["training"]["progressive_validation"]
+    assert described["log_loss"] == pytest.approx(math.log(2), abs=1e-9)
+    assert "auc" not in described
+
+
+def test_what_there_is_to_learn_is_learned(store, events, schema):
+    version = train(store, events(list(rows_of(4_000, seed=1))), Run())
+    held_out = list(rows_of(2_000, seed=2))
+    labels = [row["late"] for row in held_out]
+    loss = log_loss(labels, store.load(version).predictor.predict_rows(held_out))
+    base = log_loss(labels, np.full(len(labels), np.mean(labels)))
+    assert loss < 0.97 * base
+
+
+def test_the_holdout_is_not_learned(store, events):
+    rows = list(rows_of(500))
+    flipped = [{**row, "late": 1 - row["late"]} if index >= 400 else row for index, row in enumerate(rows)]
+    versions = [train(store, events(each), Run(holdout=0.2)) for each in (rows, flipped)]
+    weights = [np.load(store.versions / version / "weights.npy") for version in versions]
+    assert np.array_equal(*weights)
+    described = store.manifest(versions[0])["training"]
+    assert (described["rows"], described["holdout"]) == (400, 0.2)
+    assert described["time_range"]["text"].endswith(rows[399]["time_hour"].replace("+00:00", "Z"))
+
+
+def test_golden_requests_are_training_rows_each_field_missing_and_all_missing(store, events, schema):
+    rows = list(rows_of(300))
+    golden = store.golden(train(store, events(rows), Run()))
+    names = {field.name for field in schema.fields}
+    known = [{name: row.get(name) for name in names} for row in rows]
+    drawn, rest = golden.instances[: training.GOLDEN_ROWS], golden.instances[training.GOLDEN_ROWS :]
+    assert all(instance in known for instance in drawn)
+    assert len(rest) == len(names) + 1
+    assert rest[-1] == dict.fromkeys(names)
+    assert all(any(instance == {**drawn[0], name: None} for instance in rest) for name in names)
+
+
+def test_golden_requests_are_drawn_by_the_seed(store, events):
+    data = events(list(rows_of(300)))
+    drawn = [store.golden(train(store, data, Run(seed=seed, passes=1))).instances for seed in (0, 1)]
+    assert drawn[0] != drawn[1]
+
+
+def test_fewer_rows_than_golden_requests_are_all_golden(store, events):
+    golden = store.golden(train(store, events(list(rows_of(3))), Run()))
+    assert len(golden.instances) == 3 + 6 + 1
+
+
+def test_without_a_timestamp_the_manifest_has_no_time_range(store, tmp_path, schema, events):
+    timeless = type(schema)(
+        name="t", label="late", timestamp=None, n_buckets=64, fields=schema.fields, crosses=schema.crosses
+    )
+    data = Events(events(list(rows_of(50))).paths, timeless)
+    assert store.manifest(train(store, data, Run()))["training"]["time_range"] is None
+
+
+@pytest.mark.parametrize(
+    ("times", "text"),
+    [([5, 3], None), (["2013-07-04", "2013-07-05"], "2013-07-04T00:00:00Z to 2013-07-05T00:00:00Z")],
+)
+def test_the_time_range_says_what_its_numbers_count(store, events, times, text):
+    rows = [{**row, "time_hour": time} for row, time in zip(rows_of(2), times, strict=True)]
+    span = store.manifest(train(store, events(rows), Run()))["training"]["time_range"]
+    assert span.get("text") == text
+    assert span["first"] < span["last"]
+    assert span["unit"] == ("as given" if text is None else "microseconds since 1970-01-01T00:00:00Z")
+
+
+def test_no_rows_are_an_error_and_nothing_is_added(store, events):
+    with pytest.raises(EventsError, match="0.ndjson, 1.ndjson: there are no rows to learn from"):
+        train(store, events([], []), Run())
+    assert store.version_ids() == []
+
+
+def test_events_that_change_while_they_are_learned_are_refused(store, events):
+    data = events(list(rows_of(100)))
+
+    def touch(done):
+        with open(data.paths[0], "a") as file:
+            file.write("\n")
+
+    with pytest.raises(EventsError, match="the events changed while they were learned"):
+        train(store, data, Run(), progress=touch)
+    assert store.version_ids() == []
+
+
+def test_a_wrong_row_stops_the_run_and_leaves_nothing(store, events):
+    rows = list(rows_of(10))
+    with pytest.raises(EventsError) as caught:
+        train(store, events(rows, [*rows[:4], {**rows[4], "hour": "7"}]), Run())
+    assert (caught.value.file, caught.value.row, caught.value.column) == ("1.ndjson", 5, "hour")
+    assert not store.versions.exists() or not list(store.versions.iterdir())
+
+
+def test_progress_grows_from_zero_to_one(store, events):
+    seen = []
+    rows = list(rows_of(100))
+    train(store, events(rows, rows), Run(passes=3), progress=seen.append)
+    assert seen == sorted(seen)
+    assert 0.0 < seen[0] < seen[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"passes": 0}, {"passes": -1}, {"holdout": 1.0}, {"holdout": -0.1}, {"holdout": math.nan}, {"holdout": 2.0}],
+)
+def test_a_run_is_checked_when_it_is_made(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Run(**wrong)

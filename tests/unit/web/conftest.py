@@ -1,0 +1,34 @@
+"""The real application over a small model made by hand."""
+
+import numpy as np
+import pytest
+
+from service.config import Settings
+from service.core.features import Field, Schema
+from service.core.model import LinearModel
+from service.core.predictor import Predictor
+from service.web import create_app
+
+SCHEMA = Schema(
+    name="clicks",
+    label="clicked",
+    timestamp=None,
+    n_buckets=256,
+    fields=(
+        Field(name="user", type="string"),
+        Field(name="hour", type="integer"),
+        Field(name="price", type="number", bins=(1.0, 10.0), required=False),
+    ),
+    crosses=(("user", "hour"),),
+)
+
+
+@pytest.fixture
+def predictor():
+    weights = np.random.default_rng(7).normal(size=257).astype(np.float32)
+    return Predictor(schema=SCHEMA, model=LinearModel(weights), version="by-hand")
+
+
+@pytest.fixture
+def app(predictor):
+    return create_app(Settings(max_rows=150, max_body_bytes=20_000), predictor=predictor)

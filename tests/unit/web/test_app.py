@@ -1,0 +1,67 @@
+"""The application factory."""
+
+import subprocess
+import sys
+
+import pytest
+
+from service.config import Settings
+from service.errors import ConfigError
+from service.web import create_app
+
+
+def test_the_routes_are_these_and_no_others(app):
+    routes = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods}
+    assert routes - {(path, method) for path, method in routes if method in ("HEAD", "OPTIONS")} == {
+        ("/", "GET"),
+        ("/health", "GET"),
+        ("/health/ready", "GET"),
+        ("/health/live", "GET"),
+        ("/predict", "POST"),
+    }
+
+
+def test_the_settings_bound_the_body(app):
+    assert app.config["MAX_CONTENT_LENGTH"] == 20_000
+
+
+def test_two_applications_share_nothing(app, predictor):
+    other = create_app(Settings(max_rows=1), predictor=predictor)
+    body = {"instances": [{"user": "a", "hour": 1}] * 2}
+    assert app.test_client().post("/predict", json=body).status_code == 200
+    assert other.test_client().post("/predict", json=body).status_code == 413
+
+
+def test_without_settings_the_environment_is_read(monkeypatch, tmp_path):
+    monkeypatch.setenv("ANDON_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("ANDON_MAX_BODY_BYTES", "2048")
+    app = create_app()
+    assert app.config["MAX_CONTENT_LENGTH"] == 2_048
+    assert app.test_client().get("/health").status_code == 503
+
+
+def test_a_setting_out_of_bounds_stops_the_start(monkeypatch):
+    monkeypatch.setenv("ANDON_MAX_ROWS", "0")
+    with pytest.raises(ConfigError, match="ANDON_MAX_ROWS"):
+        create_app()
+
+
+@pytest.mark.parametrize("store", ["missing", "a file", "garbage pointer", "pointer elsewhere"])
+def test_a_store_that_is_no_use_makes_an_application_that_is_not_ready(tmp_path, store):
+    root = tmp_path / "store"
+    if store == "a file":
+        root.write_bytes(b"")
+    elif store != "missing":
+        root.mkdir()
+        (root / "current.json").write_text("garbage" if store == "garbage pointer" else '{"current":"../../etc"}')
+    client = create_app(Settings(store=root)).test_client()
+    assert client.get("/health").status_code == 503
+    assert client.post("/predict", json={"instances": [{}]}).status_code == 503
+    assert client.get("/health/live").status_code == 200
+    assert client.get("/").status_code == 200
+
+
+def test_serving_loads_neither_arrow_nor_a_compiler_nor_the_learner():
+    code = "import sys, service.web; print({'numba', 'pyarrow', 'service.training'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -1,0 +1,45 @@
+"""Live: the process answers. Ready: it has a verified model to answer with."""
+
+import pytest
+
+from service.config import Settings
+from service.web import create_app
+
+
+@pytest.fixture
+def empty(tmp_path):
+    return create_app(Settings(store=tmp_path / "store")).test_client()
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready"])
+def test_with_a_model_the_service_is_ready_and_names_it(client, path):
+    response = client.get(path)
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    assert response.json == {"status": "ok", "model": "clicks", "version": "by-hand"}
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready"])
+def test_without_a_model_the_service_is_not_ready_and_says_why(empty, path):
+    response = empty.get(path)
+    assert (response.status_code, response.content_type) == (503, "application/problem+json")
+    assert response.json["detail"] == "no version was promoted in the store"
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_without_a_model_the_process_is_live_all_the_same(empty, client):
+    for each in (empty, client):
+        assert (each.get("/health/live").status_code, each.get("/health/live").json) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/health/live"])
+def test_no_cache_keeps_the_answer(client, path):
+    assert client.get(path).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/health/live"])
+def test_a_probe_may_use_head_and_nothing_that_writes(client, path):
+    head = client.head(path)
+    assert (head.status_code, head.data) == (200, b"")
+    refused = client.post(path)
+    assert refused.status_code == 405
+    assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}

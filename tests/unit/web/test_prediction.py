@@ -1,0 +1,78 @@
+"""``POST /predict``: parse, ask the predictor, render."""
+
+import json
+
+import pytest
+
+INSTANCES = [
+    {"user": "007", "hour": 7, "price": 5},
+    {"user": "", "hour": None, "price": 0.5},
+    {"user": None, "hour": -3},
+]
+
+
+def test_the_answer_is_the_predictors_to_the_last_bit(client, predictor):
+    response = client.post("/predict", json={"instances": INSTANCES})
+    assert response.status_code == 200
+    assert response.content_type == "application/json"
+    assert response.json == {
+        "predictions": predictor.predict_rows(INSTANCES),
+        "model": "clicks",
+        "version": "by-hand",
+    }
+
+
+def test_each_instance_has_its_own_answer_in_order(client):
+    together = client.post("/predict", json={"instances": INSTANCES}).json["predictions"]
+    alone = [client.post("/predict", json={"instances": [row]}).json["predictions"][0] for row in INSTANCES]
+    assert together == alone
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('{"user":"a","hour":1}', '{"user":"a","hour":1,"price":null}'),
+        ('{"user":"a","hour":1}', '{"hour":1,"user":"a"}'),
+        ('{"user":"a","hour":1}', '{"user":"a","hour":1,"unknown":[1,{"x":2}]}'),
+        ('{"user":"a","hour":1}', '{"user":"b","user":"a","hour":1}'),
+        ('{"user":"a","hour":1}', ' { "user" : "\\u0061" , "hour" : 1 } '),
+        ('{"user":"a","hour":1,"price":5}', '{"user":"a","hour":1,"price":5.0}'),
+        ('{"user":"a","hour":-0}', '{"user":"a","hour":0}'),
+    ],
+)
+def test_bodies_that_mean_the_same_are_answered_the_same(client, one, other):
+    answers = [
+        client.post("/predict", data=f'{{"instances":[{row}]}}', content_type="application/json").json["predictions"]
+        for row in (one, other)
+    ]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "application/json; charset=utf-8", 'application/json;charset="UTF-8"', "Application/JSON"],
+)
+def test_json_in_utf8_is_the_content_type(client, content_type):
+    body = json.dumps({"instances": INSTANCES})
+    assert client.post("/predict", data=body, content_type=content_type).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "text/plain", "application/json; charset=latin-1", "application/x-www-form-urlencoded"]
+)
+def test_any_other_content_type_is_415(client, content_type):
+    body = json.dumps({"instances": INSTANCES})
+    assert client.post("/predict", data=body, content_type=content_type).status_code == 415
+
+
+@pytest.mark.parametrize(("n_rows", "status"), [(1, 200), (150, 200), (151, 413)])
+def test_a_request_holds_at_most_max_rows(client, n_rows, status):
+    response = client.post("/predict", json={"instances": [{"user": "a", "hour": 1}] * n_rows})
+    assert response.status_code == status
+    if status == 413:
+        assert response.json["detail"] == "expected at most 150 instances, found 151"
+
+
+def test_a_body_longer_than_max_body_bytes_is_413(client):
+    assert client.post("/predict", json={"instances": [{"user": "a" * 20_000, "hour": 1}]}).status_code == 413
+    assert client.post("/predict", json={"instances": [{"user": "a" * 10_000, "hour": 1}]}).status_code == 200
