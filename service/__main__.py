@@ -1,7 +1,17 @@
-"""``python -m service`` is ``andon``."""
+"""``andon`` and ``python -m service``: the command line, whose imports may be interrupted too."""
 
 import sys
 
-from service.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        from service import cli
+
+        return cli.main()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

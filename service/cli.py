@@ -22,7 +22,7 @@ from service.config import Settings
 from service.core import bucketer
 from service.errors import AndonError, StoreError
 from service.store import Store
-from service.terminal import print_report, print_versions, say, stage
+from service.terminal import interrupts_held, print_report, print_versions, say, stage
 
 if TYPE_CHECKING:
     from service.core.features import Schema
@@ -120,8 +120,11 @@ def demo(store: Store, if_empty: bool) -> int:
         if pointer is not None:
             click.echo(pointer.current)
             return 0
-    from service import demo as line
+    with interrupts_held():
+        from service import demo as line
+        from service.core.learner import warm_up
 
+        warm_up()
     version, report = line.run(store, actor=_actor(), stage=stage)
     print_report(report, err=True)
     if not report.passed:
@@ -161,10 +164,12 @@ def train(
 
     With --holdout 0.2 the latest fifth is not learned, and `andon gate` on the same files judges just that fifth.
     """
-    from service import training
-    from service.core.learner import FTRL
-    from service.events import Events
+    with interrupts_held():
+        from service import training
+        from service.core.learner import FTRL, warm_up
+        from service.events import Events
 
+        warm_up()
     try:
         learner = FTRL(alpha=alpha, beta=beta, l1=l1, l2=l2)
         run = training.Run(learner=learner, passes=passes, seed=seed, holdout=holdout)
@@ -318,7 +323,3 @@ def _actor() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid {os.getuid()}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -58,11 +58,13 @@ def score(
         progress: called with the share of the events read, from 0 to 1.
 
     Raises:
-        EventsError: the events can't be used, or ``out`` has no known suffix.
+        EventsError: the events can't be used, ``out`` has no known suffix, or its folder is missing.
     """
     writer_class = _WRITERS.get(out.suffix.lower())
     if writer_class is None:
         raise EventsError(file=out.name, message=f"the suffix {out.suffix!r} is none of {', '.join(_WRITERS)}")
+    if not out.parent.is_dir():
+        raise EventsError(file=str(out), message="there is no such folder to write to")
     n_rows = 0
     with _whole_or_nothing(out) as file:
         with closing(writer_class(file, OUTPUT)) as writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +38,24 @@ def print_report(report: Report, *, err: bool) -> None:
         verdict = "passed" if check.passed else "FAILED"
         click.echo(f"  {check.metric:<20} {value:>12}   {check.bound:<18} {verdict}", err=err)
     click.echo("blessed" if report.passed else "the line stops here: not blessed", err=err)
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the end of the block. For imports and compilers, in which it would be lost or fatal."""
+    pending = False
+
+    def hold(*_: object) -> None:
+        nonlocal pending
+        pending = True
+
+    previous = signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if pending:
+        raise KeyboardInterrupt
 
 
 @contextmanager

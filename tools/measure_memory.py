@@ -31,7 +31,8 @@ def main():
                 size = path.stat().st_size / 1e6
                 seconds, peak = train(path, Path(folder) / "store")
             rows = times * len(flights)
-            print(f"| {rows:,} | {kind} | {size:.0f} | {seconds:.1f} | {rows / seconds:,.0f} | {peak:.0f} |", flush=True)
+            cells = (f"{rows:,}", kind, f"{size:.0f}", f"{seconds:.1f}", f"{rows / seconds:,.0f}", f"{peak:.0f}")
+            print(f"| {' | '.join(cells)} |", flush=True)
     return 0
 
 

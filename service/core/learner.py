@@ -96,6 +96,13 @@ class Learner:
         return weights
 
 
+def warm_up() -> None:
+    """Compile the loops, or load them from numba's cache, which takes up to some seconds."""
+    learner = Learner(n_buckets=2, parameters=FTRL())
+    learner.learn(np.zeros((1, 1), dtype=np.uint32), np.zeros(1, dtype=np.int8))
+    learner.weights()
+
+
 @njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
 def gradient(probability: float, label: int) -> float:
     """The derivative of the log loss with respect to the logit."""

@@ -82,6 +82,7 @@ class Events:
         Raises:
             EventsError: a file can't be read, a column is missing, or a value is not what its column holds.
         """
+        pa.enable_signal_handlers(False)  # Arrow's own may lose a Ctrl-C; Python's is asked between two batches
         schema = self.schema
         fields = schema.fields if features else ()
         label = schema.label if labels else None

@@ -75,6 +75,9 @@ def read_parquet(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
                 done = (row + batch.num_rows) / total
                 yield Chunk(columns=columns, n_rows=batch.num_rows, first_row=row + 1, done=done)
                 row += batch.num_rows
+            if not row:  # a file without rows has columns all the same
+                columns = {name: pa.array([], file.schema_arrow.field(name).type) for name in wanted}
+                yield Chunk(columns=columns, n_rows=0, first_row=1, done=1.0)
     except (pa.ArrowException, OSError) as error:
         raise EventsError(file=path.name, message=f"no readable Parquet file: {_one_line(error)}") from None
 
@@ -96,7 +99,7 @@ def read_csv(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
             stream = pa_csv.open_csv(
                 source,
                 read_options=pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False),
-                parse_options=_csv_parsing(),
+                parse_options=_csv_parsing(header),
                 convert_options=pa_csv.ConvertOptions(
                     include_columns=wanted,
                     column_types={name: pa.string() for name in wanted},
@@ -169,15 +172,18 @@ class _Marked(io.RawIOBase):
 
     def __init__(self, path: Path, row: str) -> None:
         self._file = open(path, "rb", buffering=0)
-        self._end = f"\n{row}\n".encode()
+        self._end = f"{row}\n".encode()
+        self._begun = True  # whether the last line has begun and not ended
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1, /) -> bytes:
         data = self._file.read(size)
-        if not data:
-            data, self._end = self._end, b""
+        if data:
+            self._begun = not data.endswith(b"\n")
+        elif self._end:
+            data, self._end = b"\n" * self._begun + self._end, b""
         return data
 
     def close(self) -> None:
@@ -185,13 +191,14 @@ class _Marked(io.RawIOBase):
         super().close()
 
 
-def _csv_parsing() -> pa_csv.ParseOptions:
-    return pa_csv.ParseOptions(newlines_in_values=True)
+def _csv_parsing(header: Sequence[str]) -> pa_csv.ParseOptions:
+    """A blank line is no row, but where there is a single column: there it is a row with a missing value."""
+    return pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(header) != 1)
 
 
 def _csv_header(path: Path) -> list[str]:
     options = pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False)
-    with pa_csv.open_csv(str(path), read_options=options, parse_options=_csv_parsing()) as stream:
+    with pa_csv.open_csv(str(path), read_options=options, parse_options=_csv_parsing(())) as stream:
         names: list[str] = stream.schema.names
     return names
 

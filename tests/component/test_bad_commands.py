@@ -206,7 +206,7 @@ def test_an_output_that_is_the_input_is_2_and_leaves_it_alone(tmp_path, andon, l
 def test_an_output_in_a_folder_that_is_not_there_is_2(tmp_path, andon, line):
     done = andon("score", line.events, "--out", tmp_path / "nowhere" / "out.csv", "--store", line.store)
     assert (done.code, done.out) == (2, "")
-    assert "No such file or directory" in done.err
+    assert "no such folder" in done.err
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".ndjson"])

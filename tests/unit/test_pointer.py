@@ -12,6 +12,7 @@ from service.errors import ArtefactInvalid, NoModel, NoPredecessor, StoreError
 from service.pointer import MAX_PREDECESSORS
 from service.store import Store
 
+
 def test_a_promotion_is_in_the_pointer_and_in_the_log(store, blessed):
     version = blessed(1)
     pointer = store.promote(version, actor="me", reason="it is better")

@@ -1,9 +1,11 @@
 """What a person sees goes where it belongs: results on standard output, the rest on standard error."""
 
+import signal
+
 import pytest
 
 from service.gates import Check, Report
-from service.terminal import print_report, print_versions, say, stage
+from service.terminal import interrupts_held, print_report, print_versions, say, stage
 
 
 def report(*, passed, rows=10, left_out=0):
@@ -60,3 +62,27 @@ def test_a_stage_that_fails_shows_no_time(capsys):
     with pytest.raises(ValueError, match="no"), stage("train"):
         raise ValueError("no")
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_interrupt_is_held_until_the_end_of_the_block_and_then_comes():
+    before = signal.getsignal(signal.SIGINT)
+    reached = []
+
+    def block():
+        with interrupts_held():
+            signal.raise_signal(signal.SIGINT)
+            reached.append("the end")
+
+    with pytest.raises(KeyboardInterrupt):
+        block()
+    assert reached == ["the end"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_without_an_interrupt_nothing_comes_and_an_error_passes():
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts_held():
+        pass
+    with pytest.raises(ValueError, match="no"), interrupts_held():
+        raise ValueError("no")
+    assert signal.getsignal(signal.SIGINT) is before

@@ -272,3 +272,26 @@ def test_a_parquet_column_name_that_comes_twice_is_refused_only_when_it_is_asked
     assert next(read_parquet(path, ["y"])).columns["y"].to_pylist() == [3]
     with pytest.raises(EventsError, match="'x': the file has more than one column of this name"):
         list(read_parquet(path, ["x"]))
+
+
+@pytest.mark.parametrize("content", [b"x\n1\n\n2\n", b"x\n1\n\n2", b"x\r\n1\r\n\r\n2\r\n"])
+def test_a_blank_line_of_a_csv_file_with_one_column_is_a_row_without_a_value(tmp_path, content):
+    chunks = list(read_csv(written(tmp_path / "one.csv", content), ["x"]))
+    assert [value for chunk in chunks for value in chunk.columns["x"].to_pylist()] == ["1", None, "2"]
+
+
+def test_a_blank_line_of_a_csv_file_with_more_columns_is_no_row(tmp_path):
+    chunks = list(read_csv(written(tmp_path / "two.csv", b"x,y\n1,2\n\n3,4\n\n"), ["x"]))
+    assert [value for chunk in chunks for value in chunk.columns["x"].to_pylist()] == ["1", "3"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_file_without_rows_still_shows_its_columns(tmp_path, suffix):
+    path = tmp_path / f"empty{suffix}"
+    if suffix == ".csv":
+        written(path, b"x,y\n")
+    else:
+        pq.write_table(pa.table({"x": pa.array([], pa.string()), "y": pa.array([], pa.int64())}), path)
+    chunks = list(reader_for(path)(path, ["x", "z"]))
+    assert [list(chunk.columns) for chunk in chunks] == [["x"]]
+    assert sum(chunk.n_rows for chunk in chunks) == 0
