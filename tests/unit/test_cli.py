@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -209,8 +210,8 @@ def test_what_is_missing_from_the_installation_is_said(tmp_path):
 def test_a_reader_that_has_had_enough_gets_no_verdict_and_no_traceback(store, content):
     for seed in range(3):
         store.add(**content(seed))
-    command = f"{sys.executable} -m service list --json --store {store.root} | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    listing = shlex.join([sys.executable, "-m", "service", "list", "--json", "--store", str(store.root)])
+    done = subprocess.run(["bash", "-c", f"{listing} | true; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (141, "")
 
 
