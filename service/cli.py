@@ -1,7 +1,7 @@
 """``andon``: parse, call, print, exit code.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done or passed, 1 the verdict is no,
-2 the input can't be used, 130 interrupted, 141 nobody reads the output any more.
+2 the input can't be used, 130 interrupted, 141 nobody reads the output any more, 128 + n ended by signal n.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ import click
 from service import __version__
 from service.config import Settings
 from service.core import bucketer
-from service.errors import AndonError, StoreError
+from service.errors import AndonError, StoreError, VersionNotFound
 from service.store import Store
 from service.terminal import interrupts_held, print_report, print_versions, say, stage
 
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 
 # What reads events needs the `train` extra and takes a second to import: the commands that use it import it themselves.
 
+# gunicorn puts the working directory first on the path, where a folder named `service` would be taken for this package.
+_GUNICORN = """
+import os, sys
+sys.path[0] = sys.argv.pop(1)
+os.chdir(sys.path[0])
+from gunicorn.app.wsgiapp import run
+run(prog="gunicorn")
+"""
+
 EXIT_NO = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -36,33 +46,56 @@ EXIT_BROKEN_PIPE = 141
 """As of any command that SIGPIPE ends; 0 would be a verdict of `andon gate`, and 1 too."""
 
 
+class _Stopped(BaseException):
+    """SIGTERM or SIGHUP came: temporary files are removed on the way out, as after Ctrl-C."""
+
+    def __init__(self, signum: int, frame: object) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+    @classmethod
+    def come(cls, signum: int, frame: object) -> None:
+        """The signal's handler."""
+        raise cls(signum, frame)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; no error that has a message ends in a traceback."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _Stopped.come)
     try:
         code = andon.main(args=arguments, prog_name="andon", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.exceptions.Abort:
-        say("interrupted; nothing was left half done")
-        return EXIT_INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except StoreError as error:
-        say(f"error: {error}")
-        return EXIT_NO
-    except AndonError as error:
-        say(f"error: {error}")
-        return EXIT_BAD_INPUT
     except SystemExit:  # click leaves so when whoever reads our output has had enough
         return EXIT_BROKEN_PIPE
-    except OSError as error:
-        say(f"error: {error.filename or 'the system'}: {error.strerror or error}")
-        return EXIT_BAD_INPUT
-    except ModuleNotFoundError as error:
-        if error.name not in ("numba", "pyarrow", "tomli"):
-            raise
-        say(f"error: {error.name} is not installed; this command needs it: pip install 'andon[train]'")
-        return EXIT_BAD_INPUT
+    except BaseException as error:  # noqa: B036 - what nobody foresaw, `_ending` raises again
+        code, message = _ending(error)
+        say(message)
+        return code
+
+
+def _ending(error: BaseException) -> tuple[int, str]:
+    """The exit code and the last words for an error; one that nobody foresaw is raised again."""
+    if isinstance(error, (click.exceptions.Abort, KeyboardInterrupt)):
+        return EXIT_INTERRUPTED, "interrupted; nothing was left half done"
+    if isinstance(error, _Stopped):
+        return 128 + error.signum, f"ended by {signal.Signals(error.signum).name}; nothing was left half done"
+    if isinstance(error, StoreError) and not isinstance(error, VersionNotFound):
+        return EXIT_NO, f"error: {error}"
+    if isinstance(error, AndonError):
+        return EXIT_BAD_INPUT, f"error: {error}"
+    if isinstance(error, MemoryError):
+        return EXIT_BAD_INPUT, f"error: not enough memory: {error}"
+    if isinstance(error, OSError):
+        return EXIT_BAD_INPUT, f"error: {error.filename or 'the system'}: {error.strerror or error}"
+    if isinstance(error, ModuleNotFoundError) and error.name in ("numba", "pyarrow", "tomli"):
+        needed = f"{error.name} is not installed; this command needs it: pip install 'andon[train]'"
+        return EXIT_BAD_INPUT, f"error: {needed}"
+    raise error
 
 
 def _store_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,7 +177,7 @@ def demo(store: Store, if_empty: bool) -> int:
 @click.option("--beta", default=1.0, show_default=True, help="How slowly that rate falls at first.")
 @click.option("--l1", default=1.0, show_default=True, help="Evidence below which a weight is zero.")
 @click.option("--l2", default=10.0, show_default=True, help="Strength of the pull towards zero.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of every random choice.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Of every random choice.")
 def train(
     events: tuple[Path, ...],
     schema_path: Path,
@@ -177,7 +210,10 @@ def train(
         raise click.UsageError(str(error)) from None
     with stage("train") as progress:
         version = training.train(store, Events(events, _read_schema(schema_path)), run, progress=progress)
-    validation = store.manifest(version)["training"]["progressive_validation"]
+    training_run = store.manifest(version)["training"]
+    if training_run["time_range"] and not training_run["time_range"]["in_order"]:
+        say("remark: the events are not in the order of time, so some rows were predicted from later ones")
+    validation = training_run["progressive_validation"]
     shown = ", ".join(f"{name} {validation[name]:.4f}" for name in ("log_loss", "auc") if name in validation)
     say(f"learned {validation['rows']:,} rows; each predicted before it was learned: {shown}")
     click.echo(version)
@@ -275,11 +311,15 @@ def serve(host: str | None, port: int | None, workers: int | None, store: Store)
 
     Every setting has an environment variable; docs/configuration.md lists them.
     """
-    given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "store": store.root}
+    given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "store": store.root.resolve()}
     settings = replace(Settings.from_environ(), **{name: value for name, value in given.items() if value is not None})
-    gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:service.web.gunicorn_conf"]
+    if store.pointer() is None:
+        say(f"not ready: no version was promoted in {store.root}")
     sys.stdout.flush()
-    os.execve(sys.executable, [*gunicorn, "service.web:create_app()"], {**os.environ, **settings.to_environ()})
+    root = str(Path(__file__).resolve().parents[1])
+    options = ["--config", "python:service.web.gunicorn_conf", "service.web:create_app()"]
+    environ = {**os.environ, **settings.to_environ()}
+    os.execve(sys.executable, [sys.executable, "-c", _GUNICORN, root, *options], environ)
 
 
 @andon.command()

@@ -35,7 +35,7 @@ class Settings:
     """
 
     store: Path = Path("andon-store")
-    max_body_bytes: int = 16 * 2**20
+    max_body_bytes: int = 4 * 2**20
     max_rows: int = 10_000
     host: str = "127.0.0.1"
     port: int = 8000

@@ -59,6 +59,15 @@ class InvalidRequest(AndonError):
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
 
+class TooManyRows(AndonError):
+    """A prediction request with more instances than the service takes."""
+
+    def __init__(self, *, rows: int, most: int) -> None:
+        super().__init__(f"expected at most {most} instances, found {rows}")
+        self.rows = rows
+        self.most = most
+
+
 class EventsError(AndonError):
     """Events that can't be used. ``row`` counts data rows from 1; ``None`` where no one row or column is at fault."""
 

@@ -28,39 +28,47 @@ def evaluate(
 ) -> Report:
     """Judge a version, keep the report beside it in the store, and return it.
 
-    Rows that are not later than the version's last training event are left out and counted: a model may have learned
-    them. Without a timestamp nobody can tell, and all rows are judged.
+    What the version may have learned is left out and counted: rows that are not later than its last training event, or,
+    where the schema has no timestamp, all rows of a file that it was trained on.
 
     Args:
         events: read with the version's own schema.
-        allow_overlap: judge rows of the training's time too.
+        allow_overlap: judge such rows too; the report says so.
         progress: called with the share of the events read, from 0 to 1.
 
     Raises:
         ArtefactInvalid: the version does not verify.
-        EventsError: the events can't be used.
+        EventsError: the events can't be used, or changed meanwhile.
     """
     artefact = store.load(version)
     predictor = artefact.predictor
-    trained = artefact.manifest["training"].get("time_range") if not allow_overlap else None
-    digests = events.digests()
+    training = artefact.manifest["training"]
+    span = None if allow_overlap else training.get("time_range")
+    stamps, digests = events.stamps(), events.digests()
+    seen = [] if allow_overlap or span else [digest in training["events"] for digest in digests]
     labels: list[Labels] = [np.empty(0, np.int8)]
     probabilities: list[Probabilities] = [np.empty(0, np.float64)]
     left_out = 0
-    for whole in events.batches(labels=True, times=trained is not None):
-        batch = whole if trained is None else _later(whole, trained, events)
+    for whole in events.batches(labels=True, times=span is not None):
+        batch = whole if span is None else _later(whole, span, events)
+        if any(seen) and seen[whole.file]:
+            batch = whole.where(np.zeros(whole.n_rows, dtype=np.bool_))
         left_out += whole.n_rows - batch.n_rows
         assert batch.labels is not None
         labels.append(batch.labels)
         probabilities.append(predictor.predict_buckets(batch.encode(predictor.schema)))
         progress(whole.done)
+    if events.stamps() != stamps:
+        where = ", ".join(path.name for path in events.paths)
+        raise EventsError(file=where, message="the events changed while the version was judged on them")
     measured = metrics.evaluate(np.concatenate(labels), np.concatenate(probabilities))
     report = Report(
         version=version,
         rows=measured.rows,
         left_out=left_out,
+        allow_overlap=allow_overlap,
         events=digests,
-        checks=gates.judge(measured.to_document(), contract),
+        checks=gates.judge({**measured.to_document(), "negatives": measured.rows - measured.positives}, contract),
     )
     store.write_report(version, report.to_document())
     return report

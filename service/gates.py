@@ -13,9 +13,9 @@ from typing import Any
 
 import marshmallow as ma
 
-from service.core.documents import Document, Strict, fault, load_document
+from service.core.documents import Document, Strict, Text, fault, load_document
 from service.core.features import is_finite
-from service.errors import Problem
+from service.errors import DocumentError, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,11 @@ class Bound:
 BEATS_BASE_RATE = Bound(metric="normalized_entropy", high=1.0, strict=True)
 """In every contract: a log loss below that of always predicting the share of ones."""
 
+ENOUGH_ROWS = (Bound(metric="positives", low=10), Bound(metric="negatives", low=10))
+"""In every contract too: of a handful of rows, any model may get all right."""
+
+ALWAYS = (*ENOUGH_ROWS, BEATS_BASE_RATE)
+
 DEFAULT_CONTRACT = (
     Bound(metric="auc", low=0.5, strict=True),
     Bound(metric="calibration_ratio", low=0.8, high=1.25),
@@ -53,12 +58,15 @@ DEFAULT_CONTRACT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One line of a report: a metric, its value (``None``: not defined on these rows), its bound, whether it passed."""
+    """One line of a report: a bound and the metric's value (``None``: not defined on these rows)."""
 
-    metric: str
+    bound: Bound
     value: float | None
-    bound: str
-    passed: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether the value is there and keeps the bound."""
+        return self.value is not None and self.bound.holds(self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +75,15 @@ class Report:
 
     Attributes:
         rows: how many rows were judged.
-        left_out: how many were not, because they are not later than what the version was trained on.
+        left_out: how many were not, because the version may have learned them.
+        allow_overlap: whether rows that the version may have learned were judged too.
         events: SHA-256 and size of each file of events.
     """
 
     version: str
     rows: int
     left_out: int
+    allow_overlap: bool
     events: Sequence[Mapping[str, str | int]]
     checks: Sequence[Check]
 
@@ -84,16 +94,45 @@ class Report:
 
     def to_document(self) -> dict[str, Any]:
         """The report as the plain document that the store keeps."""
-        return {**asdict(self), "passed": self.passed}
+        document = asdict(self)
+        for check, shown in zip(self.checks, document["checks"], strict=True):
+            shown["passed"] = check.passed
+        return {**document, "passed": self.passed}
+
+
+def refusal(document: object, version: str) -> str | None:
+    """Why a stored report does not bless a version, or ``None`` when it does.
+
+    The verdict is not taken from the report but drawn again, from its values and bounds. A report that was written by
+    hand, with values of somebody's wishes, can't be told from a true one: whoever may write to the store is trusted.
+    """
+    try:
+        report = load_document(_ReportDocument(), document, source="its gate report")
+        checks = [_check(check) for check in report["checks"]]
+    except DocumentError as error:
+        return str(error)
+    if report["version"] != version:
+        return "its gate report is about another version"
+    if not set(ALWAYS) <= {check.bound for check in checks}:
+        return "its gate report leaves out what is asked of every version"
+    failed = [check.bound.metric for check in checks if not check.passed]
+    if failed or report["passed"] is not True or report["rows"] < 1:
+        return f"it failed its gate: {', '.join(failed) or 'no verdict'}"
+    return None
+
+
+def _check(document: object) -> Check:
+    check = load_document(_CheckDocument(), document, source="a check of its gate report")
+    bound = load_document(_StoredBoundDocument(), check["bound"], source="a bound of its gate report")
+    return Check(bound=Bound(**bound), value=check["value"])
 
 
 def judge(metrics: Mapping[str, float], contract: Sequence[Bound]) -> list[Check]:
-    """A check for each bound of the contract and for the base rate; a metric that is absent fails."""
+    """A check for each bound of the contract and each in ``ALWAYS``; a metric that is absent fails."""
     checks = []
-    for bound in (BEATS_BASE_RATE, *contract):
+    for bound in (*ALWAYS, *contract):
         value = metrics.get(bound.metric, math.nan)
-        shown = None if math.isnan(value) else value
-        checks.append(Check(metric=bound.metric, value=shown, bound=str(bound), passed=bound.holds(value)))
+        checks.append(Check(bound=bound, value=None if math.isnan(value) else value))
     return checks
 
 
@@ -105,6 +144,29 @@ def load_contract(document: object, *, source: str) -> tuple[Bound, ...]:
     """
     bounds: dict[str, tuple[float | None, float | None]] = load_document(_ContractDocument(), document, source=source)
     return tuple(Bound(metric=metric, low=low, high=high) for metric, (low, high) in bounds.items())
+
+
+class _StoredBoundDocument(Document):
+    metric = Text(required=True)
+    low = Strict((int, float), "a number", required=True, allow_none=True)
+    high = Strict((int, float), "a number", required=True, allow_none=True)
+    strict = Strict(bool, "true or false", required=True)
+
+
+class _CheckDocument(Document):
+    bound = Strict(dict, "a bound", required=True)
+    value = Strict((int, float), "a number", required=True, allow_none=True)
+    passed = Strict(bool, "true or false", required=True)
+
+
+class _ReportDocument(Document):
+    version = Text(required=True)
+    rows = Strict(int, "a number of rows", required=True)
+    left_out = Strict(int, "a number of rows", required=True)
+    allow_overlap = Strict(bool, "true or false", required=True)
+    events = Strict(list, "digests of the events", required=True)
+    checks = Strict(list, "a list of checks", required=True)
+    passed = Strict(bool, "true or false", required=True)
 
 
 class _BoundDocument(Document):

@@ -11,13 +11,18 @@ import urllib.request
 from http.client import HTTPException
 
 from service.config import Settings
+from service.errors import ConfigError
 
-TIMEOUT_SECONDS = 3
+TIMEOUT_SECONDS = 9
 
 
 def main() -> int:
     """Ask ``/health`` of the service that the settings describe; the exit code."""
-    settings = Settings.from_environ()
+    try:
+        settings = Settings.from_environ()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     url = f"http://[{host}]:{settings.port}/health" if ":" in host else f"http://{host}:{settings.port}/health"
     straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows no loopback of ours

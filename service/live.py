@@ -31,6 +31,9 @@ class ModelSource(Protocol):
             NoModel: there is no verified model.
         """
 
+    def refusal(self) -> str | None:
+        """Why the version that was promoted last is not the one that answers, or ``None`` when it is."""
+
 
 class PinnedModel:
     """One predictor for ever."""
@@ -41,6 +44,10 @@ class PinnedModel:
     def predictor(self) -> Predictor:
         """The predictor that was given."""
         return self._predictor
+
+    def refusal(self) -> str | None:
+        """Nothing else is ever promoted."""
+        return None
 
 
 class LiveModel:
@@ -76,6 +83,10 @@ class LiveModel:
             raise NoModel(self._reason)
         return predictor
 
+    def refusal(self) -> str | None:
+        """See :class:`ModelSource`."""
+        return self._reason if self._refused is not None else None
+
     def _look(self) -> None:
         try:
             pointer = self._store.pointer()
@@ -93,7 +104,7 @@ class LiveModel:
             return
         try:
             predictor = self._store.load(version).predictor
-        except (StoreError, OSError, MemoryError) as error:
+        except Exception as error:  # whatever it is, the old version goes on answering
             self._refuse(version, error)
             return
         self._predictor = predictor

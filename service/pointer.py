@@ -151,7 +151,8 @@ class PointerFile:
         try:
             return _change(orjson.loads(line))
         except (ValueError, TypeError) as error:
-            raise StoreError(f"{self.audit_path.name} holds a line that is no change: {error!r}") from None
+            message = f"{self.audit_path.name} holds a line that is no change ({error!r}); move the file aside to go on"
+            raise StoreError(message) from None
 
 
 def _change(document: Any) -> Change:

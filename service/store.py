@@ -15,12 +15,12 @@ from typing import Any
 
 import orjson
 
-from service import artefact
+from service import artefact, gates
 from service.artefact import Artefact, Golden
 from service.core.features import Schema
 from service.core.model import Weights
 from service.durable import replace_file, sync_folder
-from service.errors import NoModel, NoPredecessor, NotBlessed, StoreError, VersionNotFound
+from service.errors import ArtefactInvalid, NoModel, NoPredecessor, NotBlessed, StoreError, VersionNotFound
 from service.pointer import Change, Pointer, PointerFile
 
 GATE_REPORT = "gate.json"
@@ -47,7 +47,10 @@ class Store:
     # Versions
 
     def add(self, *, schema: Schema, weights: Weights, golden: Golden, training: Mapping[str, Any]) -> str:
-        """Write a new version, verify it, and give it its name; adding the same content again changes nothing.
+        """Write a new version, verify it, and give it its name.
+
+        Adding the same content again changes nothing, or mends a version that was damaged meanwhile: the damaged folder
+        stays as ``.damaged-...`` and the version must pass its gate again.
 
         Raises:
             ArtefactInvalid: what was written does not verify (weights that are not finite, say); nothing is kept.
@@ -62,11 +65,20 @@ class Store:
             except OSError:
                 if not (self.versions / version).is_dir():
                     raise
-                artefact.load(self.versions / version, version)  # there already, and whole: the same content
+                self._replace_damaged(version, folder)
             sync_folder(self.versions)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return version
+
+    def _replace_damaged(self, version: str, folder: Path) -> None:
+        """Put a sound artefact in the place of one of the same name that is damaged; its gate reports go with it."""
+        there = self.versions / version
+        try:
+            artefact.load(there, version)
+        except ArtefactInvalid:
+            there.rename(self.versions / f".damaged-{secrets.token_hex(8)}")
+            folder.rename(there)
 
     def version_ids(self) -> list[str]:
         """The ids of all versions, oldest first."""
@@ -141,15 +153,7 @@ class Store:
         report = self.read_report(version)
         if report is None:
             return "it has no gate report; run `andon gate` first"
-        if report.get("version") != version:
-            return "its gate report is about another version"
-        checks = report.get("checks")
-        if not isinstance(checks, list) or not checks or not all(isinstance(check, dict) for check in checks):
-            return "its gate report holds no checks"
-        failed = [str(check.get("metric")) for check in checks if check.get("passed") is not True]
-        if failed or report.get("passed") is not True:
-            return f"it failed its gate: {', '.join(failed) or 'no verdict'}"
-        return None
+        return gates.refusal(report, version)
 
     # The pointer
 

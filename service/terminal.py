@@ -32,17 +32,20 @@ def print_report(report: Report, *, err: bool) -> None:
     """A gate's verdict, a line for each check: on standard output where it is the result, else on standard error."""
     click.echo(f"version {report.version}: {report.rows:,} rows judged, {report.left_out:,} left out", err=err)
     if report.left_out and not report.rows:
-        click.echo("no row is later than the version's training; --allow-overlap judges them all", err=True)
+        click.echo("the version may have learned all of these rows; --allow-overlap judges them too", err=True)
     for check in report.checks:
-        value = "not defined" if check.value is None else f"{check.value:.5f}"
+        value = "not defined" if check.value is None else _shown(check.value)
         verdict = "passed" if check.passed else "FAILED"
-        click.echo(f"  {check.metric:<20} {value:>12}   {check.bound:<18} {verdict}", err=err)
+        click.echo(f"  {check.bound.metric:<20} {value:>12}   {check.bound!s:<20} {verdict}", err=err)
     click.echo("blessed" if report.passed else "the line stops here: not blessed", err=err)
 
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
     """Ctrl-C waits until the end of the block. For imports and compilers, in which it would be lost or fatal."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in the background, whose shell had it ignored
+        yield
+        return
     pending = False
 
     def hold(*_: object) -> None:
@@ -66,3 +69,7 @@ def stage(name: str) -> Iterator[Callable[[float], None]]:
     with click.progressbar(length=steps, label=name, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         yield lambda done: bar.update(int(done * steps) - bar.pos)
     say(f"{name}: {time.monotonic() - started:.1f} s")
+
+
+def _shown(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.5f}"

@@ -146,6 +146,7 @@ class _Span:
 
     def __init__(self) -> None:
         self._unit = ""
+        self._in_order = True
         self._first: int | None = None
         self._last: int | None = None
 
@@ -153,6 +154,8 @@ class _Span:
         if batch.times is None or not batch.n_rows:
             return
         first, last = int(batch.times.values.min()), int(batch.times.values.max())
+        ordered = bool((np.diff(batch.times.values) >= 0).all()) and (self._last is None or first >= self._last)
+        self._in_order = self._in_order and ordered
         self._first = first if self._first is None else min(self._first, first)
         self._last = last if self._last is None else max(self._last, last)
         self._unit = batch.times.unit
@@ -161,6 +164,7 @@ class _Span:
         if self._first is None or self._last is None:
             return None
         document: dict[str, Any] = {"unit": self._unit, "first": self._first, "last": self._last}
+        document["in_order"] = self._in_order
         if self._unit == MICROSECONDS:
             document["text"] = f"{_iso(self._first)} to {_iso(self._last)}"
         return document

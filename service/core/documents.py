@@ -13,7 +13,10 @@ import marshmallow as ma
 
 from service.core import bucketer
 from service.core.features import FIELD_TYPES, Bins, Field, Schema, describe, is_finite
-from service.errors import DocumentError, FeatureError, InvalidRequest, Problem
+from service.errors import DocumentError, FeatureError, InvalidRequest, Problem, TooManyRows
+
+MAX_KEYS = 100
+"""A request with more keys than this at its top is refused as a whole, not key by key."""
 
 
 def fault(expected: str, found: str) -> ma.ValidationError:
@@ -268,12 +271,20 @@ class RequestDocument:
         instance = type("InstanceDocument", (Document,), declared)(unknown=ma.EXCLUDE)
         self._request = type("RequestBody", (Document,), {"instances": _Instances(instance)})()
 
-    def check(self, body: object) -> list[dict[str, Any]]:
+    def check(self, body: object, *, max_rows: int | None = None) -> list[dict[str, Any]]:
         """The instances of a valid body, as they came.
 
         Raises:
+            TooManyRows: there are more instances than ``max_rows``; none of them is looked at.
             InvalidRequest: it lists every place that is wrong.
         """
+        if isinstance(body, dict):
+            given = body.get("instances")
+            if max_rows is not None and isinstance(given, list) and len(given) > max_rows:
+                raise TooManyRows(rows=len(given), most=max_rows)
+            if len(body) > MAX_KEYS:
+                found = f"one with {len(body)} keys"
+                raise InvalidRequest([Problem(path="", expected="an object with the key instances", found=found)])
         try:
             instances: list[dict[str, Any]] = self._request.load(body)["instances"]
         except ma.ValidationError as error:

@@ -40,7 +40,7 @@ class FTRL:
         l2: strength of the pull towards zero.
 
     Raises:
-        ValueError: ``alpha`` is not positive or another is negative, or one is not finite.
+        ValueError: a parameter is outside its bounds.
     """
 
     alpha: float = 0.03
@@ -49,10 +49,10 @@ class FTRL:
     l2: float = 10.0
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "beta", "l1", "l2"):
+        for name, low, high in (("alpha", 1e-6, 1e3), ("beta", 0.0, 1e6), ("l1", 0.0, 1e6), ("l2", 0.0, 1e6)):
             value = getattr(self, name)
-            if not math.isfinite(value) or value < 0 or (name == "alpha" and value == 0):
-                raise ValueError(f"{name} must be {'positive' if name == 'alpha' else 'at least 0'}, not {value!r}")
+            if not low <= value <= high:  # this way round, NaN is outside
+                raise ValueError(f"{name} must be from {low:g} to {high:g}, not {value!r}")
 
 
 class Learner:

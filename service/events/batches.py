@@ -34,6 +34,7 @@ class Batch:
         columns: for each field, an Arrow array of the field's type (see ``columnar.COLUMN_TYPES``).
         labels: int8, shape ``(n_rows,)``, or ``None`` where they were not asked for.
         times: the timestamps, each of the shape ``(n_rows,)``, or ``None`` where they were not asked for.
+        file: which of the files, counted from 0.
         done: the share of all files read so far, from 0 to 1.
     """
 
@@ -41,6 +42,7 @@ class Batch:
     n_rows: int
     labels: Labels | None
     times: Times | None
+    file: int
     done: float
 
     def where(self, mask: NDArray[np.bool_]) -> Batch:
@@ -51,6 +53,7 @@ class Batch:
             n_rows=int(np.count_nonzero(mask)),
             labels=None if self.labels is None else self.labels[mask],
             times=None if self.times is None else self.times.where(mask),
+            file=self.file,
             done=self.done,
         )
 
@@ -92,7 +95,7 @@ class Events:
         sizes = [_status(path).st_size for path in self.paths]
         behind = 0
         unit: str | None = None
-        for path, size, read in zip(self.paths, sizes, self._readers, strict=True):
+        for file, (path, size, read) in enumerate(zip(self.paths, sizes, self._readers, strict=True)):
             for chunk in read(path, names):
                 for name in sorted(needed - chunk.columns.keys()):
                     raise EventsError(file=path.name, column=name, message="the file has no such column")
@@ -112,6 +115,7 @@ class Events:
                     n_rows=chunk.n_rows,
                     labels=self._convert(path, chunk, label, label_column) if label else None,
                     times=moments,
+                    file=file,
                     done=(behind + size * chunk.done) / sum(sizes),
                 )
             behind += size

@@ -9,12 +9,13 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from service.errors import AndonError, InvalidRequest, NoModel
+from service.errors import AndonError, InvalidRequest, NoModel, TooManyRows
 
 logger = logging.getLogger(__name__)
 
 STATUSES: dict[type[AndonError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooManyRows: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NoModel: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

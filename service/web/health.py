@@ -16,7 +16,9 @@ def create_blueprint(model: ModelSource) -> Blueprint:
     @blueprint.get("/ready", endpoint="ready")
     def ready() -> Response:
         predictor = model.predictor()
-        return _answer({"status": "ok", "model": predictor.name, "version": predictor.version})
+        answer = {"status": "ok", "model": predictor.name, "version": predictor.version}
+        refusal = model.refusal()
+        return _answer(answer if refusal is None else {**answer, "refused": refusal})
 
     @blueprint.get("/live", endpoint="live")
     def live() -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from service.live import ModelSource
 
@@ -16,10 +16,7 @@ def create_blueprint(model: ModelSource, *, max_rows: int) -> Blueprint:
     @blueprint.post("/predict")
     def predict() -> Response:
         predictor = model.predictor()
-        body = _json_body()
-        instances = predictor.request_document.check(body)
-        if len(instances) > max_rows:
-            raise RequestEntityTooLarge(f"expected at most {max_rows} instances, found {len(instances)}")
+        instances = predictor.request_document.check(_json_body(), max_rows=max_rows)
         answer = {
             "predictions": predictor.predict_rows(instances),
             "model": predictor.name,
@@ -35,10 +32,21 @@ def _json_body() -> object:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
         raise UnsupportedMediaType("expected the content type application/json (in UTF-8)")
-    data = request.get_data(cache=False)
-    if len(data) == request.max_content_length and request.environ["wsgi.input"].read(1):
-        raise RequestEntityTooLarge  # of a chunked body, Werkzeug silently gives no more than the bound
+    if request.content_encoding:
+        raise UnsupportedMediaType("expected a body without a content encoding")
     try:
-        return orjson.loads(data)
+        return orjson.loads(_body())
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
+
+
+def _body() -> bytes:
+    try:
+        data = request.get_data(cache=False)
+        if len(data) == request.max_content_length and request.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge  # of a chunked body, Werkzeug silently gives no more than the bound
+    except HTTPException:
+        raise
+    except Exception as error:  # of a chunk that is malformed or never comes, each server has its own error
+        raise BadRequest("the body can't be read to its end") from error
+    return data
