@@ -109,11 +109,11 @@ def test_a_gate_contract_that_breaks_a_rule_is_2(tmp_path, andon, line, text, me
         (["--holdout", "a fifth"], "'a fifth' is not a valid float"),
         (["--passes", "0"], "passes must be at least 1"),
         (["--passes", "1.5"], "'1.5' is not a valid integer"),
-        (["--alpha", "0"], "alpha must be positive"),
-        (["--alpha", "inf"], "alpha must be positive"),
-        (["--beta", "-1"], "beta must be at least 0"),
-        (["--l1", "-1"], "l1 must be at least 0"),
-        (["--l2", "nan"], "l2 must be at least 0"),
+        (["--alpha", "0"], "alpha must be from 1e-06 to 1000"),
+        (["--alpha", "inf"], "alpha must be from 1e-06 to 1000"),
+        (["--beta", "-1"], "beta must be from 0 to 1e+06"),
+        (["--l1", "-1"], "l1 must be from 0 to 1e+06"),
+        (["--l2", "nan"], "l2 must be from 0 to 1e+06"),
         (["--seed", "-1"], "not in the range"),
         (["--seed", "x"], "not a valid integer"),
     ],
@@ -145,19 +145,19 @@ def test_a_store_that_can_not_be_written_is_2_with_its_path(tmp_path, andon, lin
 
 @pytest.mark.parametrize("command", ["promote", "score", "gate"])
 @pytest.mark.parametrize("version", ["ffff-no-such", "", "../../etc", "VERSIONS"])
-def test_a_version_that_is_not_there_is_1(tmp_path, andon, line, command, version):
+def test_a_version_that_is_not_there_is_2(tmp_path, andon, line, command, version):
     arguments = {
         "promote": ["promote", version],
         "score": ["score", line.events, "--out", tmp_path / "out.csv", "--version", version],
         "gate": ["gate", version, "--events", line.events],
     }[command]
     done = andon(*arguments, "--store", line.store)
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert f"no version {version!r}" in done.err
     assert names(tmp_path) == []
 
 
-def test_a_prefix_of_several_versions_is_1_and_says_how_many(tmp_path, andon, line, schema_path):
+def test_a_prefix_of_several_versions_is_2_and_says_how_many(tmp_path, andon, line, schema_path):
     store = tmp_path / "store"
     for seed in range(17):  # of 17 ids, two begin alike
         run = ["train", line.events, "--schema", schema_path, "--store", store, "--seed", seed, "--passes", 1]
@@ -165,7 +165,7 @@ def test_a_prefix_of_several_versions_is_1_and_says_how_many(tmp_path, andon, li
     firsts = [version[0] for version in Store(store).version_ids()]
     twice = next(first for first in firsts if firsts.count(first) > 1)
     done = andon("promote", twice, "--store", store)
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert f"{firsts.count(twice)} versions begin with {twice!r}" in done.err
 
 

@@ -58,7 +58,7 @@ def test_the_gates_numbers_are_those_of_scikit_learn_on_the_same_flights(run, he
     rows = held_out.select([field.name for field in store.load(version).predictor.schema.fields]).to_pylist()
     probabilities = store.load(version).predictor.predict_rows(rows)
     labels = held_out["late"].cast(pa.int8()).to_numpy()
-    values = {check["metric"]: check["value"] for check in report["checks"]}
+    values = {check["bound"]["metric"]: check["value"] for check in report["checks"]}
     assert report["rows"] == len(labels)
     assert values["log_loss"] == pytest.approx(log_loss(labels, probabilities), rel=1e-9)
     assert values["auc"] == pytest.approx(roc_auc_score(labels, probabilities), rel=1e-9)

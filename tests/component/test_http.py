@@ -1,5 +1,6 @@
 """Requests as the world sends them: each has its documented answer, and none is a 500."""
 
+import gzip
 import io
 import json
 
@@ -250,6 +251,49 @@ def test_as_many_rows_as_are_allowed_are_answered_in_order(client, predictor, fl
 def test_more_rows_than_are_allowed_are_413(client):
     document = problem(client.post("/predict", data=body(*[GOOD] * (MAX_ROWS + 1)), content_type=JSON), 413)
     assert document["detail"] == f"expected at most {MAX_ROWS} instances, found {MAX_ROWS + 1}"
+
+
+@pytest.mark.parametrize("row", ["null", "{}", '{"flight":"4711"}', TEXT], ids=["null", "empty", "a string", "nested"])
+def test_too_many_rows_are_413_even_if_none_of_them_is_valid(client, row):
+    data = f'{{"another": "key", "instances": [{",".join([row] * (MAX_ROWS + 1))}]}}'
+    document = problem(client.post("/predict", data=data, content_type=JSON), 413)
+    assert document["detail"] == f"expected at most {MAX_ROWS} instances, found {MAX_ROWS + 1}"
+    assert "errors" not in document
+
+
+@pytest.mark.parametrize("n_keys", [101, 100_000])
+@pytest.mark.parametrize("instances", [True, False], ids=["with instances", "without"])
+def test_a_flood_of_keys_is_422_with_one_problem(client, n_keys, instances):
+    flood = {f"key{number}": 0 for number in range(n_keys - instances)}
+    data = json.dumps({**({"instances": [GOOD]} if instances else {}), **flood})
+    document = problem(client.post("/predict", data=data, content_type=JSON), 422)
+    assert document["detail"] == "1 value is not what the model expects"
+    (error,) = document["errors"]
+    assert error == {"path": "", "expected": "an object with the key instances", "found": f"one with {n_keys} keys"}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "br", "zstd", "identity"])
+@pytest.mark.parametrize("compressed", [True, False], ids=["compressed", "plain"])
+def test_a_content_encoding_is_415(client, encoding, compressed):
+    data = gzip.compress(TEXT.encode()) if compressed else TEXT
+    response = client.post("/predict", data=data, content_type=JSON, headers={"Content-Encoding": encoding})
+    assert problem(response, 415)["detail"] == "expected a body without a content encoding"
+
+
+class Broken(io.BytesIO):
+    """A body as a server gives it whose chunks are malformed or never come; the tests say how."""
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, TimeoutError, EOFError, KeyError])
+def test_a_body_that_can_not_be_read_to_its_end_is_400(client, error, monkeypatch):
+    def read(*_):
+        raise error(SECRET)
+
+    for name in ("read", "readline", "readinto", "read1"):
+        monkeypatch.setattr(Broken, name, read, raising=False)
+    environ = {**chunked(b""), "wsgi.input": Broken(b"")}
+    response = client.post("/predict", content_type=JSON, environ_overrides=environ)
+    problem(response, 400)
 
 
 def chunked(data):

@@ -1,6 +1,7 @@
 """The whole line on generated events: train, gate, promote, serve, score, roll back."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow.csv as pa_csv
@@ -136,3 +137,90 @@ def test_an_older_version_can_score_by_a_prefix_of_its_id(tmp_path, andon, make_
         assert f"scored 3,000 rows with version {version}" in done.err
         scored[version] = probabilities(out)
     assert scored[first.version] != scored[second.version]
+
+
+@pytest.fixture
+def timeless(tmp_path, andon, line, schema_path):
+    """A schema without a timestamp, a store, and in it a version that was trained on the line's events."""
+    schema = tmp_path / "timeless.toml"
+    schema.write_text(schema_path.read_text().replace('timestamp = "at"\n', ""))
+    store = tmp_path / "store"
+    trained = andon("train", line.events, "--schema", schema, "--store", store)
+    assert trained.code == 0
+    return store, trained.out.strip()
+
+
+def test_without_a_timestamp_a_gate_on_the_trainings_own_file_judges_none_and_blesses_nothing(
+    tmp_path, andon, line, timeless
+):
+    store, version = timeless
+    copy = tmp_path / "renamed.parquet"
+    shutil.copyfile(line.events, copy)
+    for events in (line.events, copy):
+        judged = andon("gate", version, "--events", events, "--store", store)
+        assert judged.code == 1
+        assert "0 rows judged, 3,000 left out" in judged.out
+        assert "not blessed" in judged.out
+        assert "--allow-overlap" in judged.err
+        report = Store(store).read_report(version)
+        assert (report["rows"], report["left_out"], report["passed"]) == (0, 3_000, False)
+        assert report["allow_overlap"] is False
+    refused = andon("promote", version, "--store", store)
+    assert (refused.code, refused.out) == (1, "")
+    assert "it failed its gate: positives, negatives, normalized_entropy" in refused.err
+    assert Store(store).pointer() is None
+
+
+def test_without_a_timestamp_an_allowed_overlap_is_judged_and_the_report_says_so(andon, line, timeless):
+    store, version = timeless
+    judged = andon("gate", version, "--events", line.events, "--store", store, "--allow-overlap")
+    assert judged.code == 0
+    assert "3,000 rows judged, 0 left out" in judged.out
+    report = Store(store).read_report(version)
+    assert (report["rows"], report["left_out"], report["passed"]) == (3_000, 0, True)
+    assert report["allow_overlap"] is True
+    assert andon("promote", version, "--store", store).out == f"{version}\n"
+
+
+def test_without_a_timestamp_other_events_are_judged_and_the_trainings_own_left_out(
+    tmp_path, andon, line, timeless, flights, write
+):
+    store, version = timeless
+    other = write(tmp_path / "other.csv", flights(1_000, seed=5))
+    judged = andon("gate", version, "--events", line.events, "--events", other, "--store", store)
+    assert judged.code == 0
+    assert "1,000 rows judged, 3,000 left out" in judged.out
+    together = Store(store).read_report(version)
+    assert andon("gate", version, "--events", other, "--store", store).code == 0
+    assert Store(store).read_report(version)["checks"] == together["checks"]
+    assert together["allow_overlap"] is False
+
+
+@pytest.mark.parametrize("rare", [0, 1])
+@pytest.mark.parametrize(("count", "code"), [(9, 1), (10, 0)])
+def test_fewer_than_ten_of_a_class_bless_nothing(tmp_path, andon, line, flights, write, rare, count, code):
+    store = tmp_path / "store"
+    shutil.copytree(line.store, store)
+    (store / "current.json").unlink()
+    (store / "audit.ndjson").unlink()
+    predictor = Store(store).load(line.version).predictor
+    later = flights(3_000)[2_400:]
+    ranked = sorted(later, key=lambda row: predictor.predict_rows([row]))
+    ones, zeros = [row for row in ranked if row["late"]], [row for row in ranked if not row["late"]]
+    n_ones, n_zeros = (count, 20) if rare else (20, count)
+    judged = sorted([*ones[-n_ones:], *zeros[:n_zeros]], key=lambda row: row["at"])
+    contract = tmp_path / "gate.toml"
+    contract.write_text("[auc]\nmin = 0.9\n")
+    events = write(tmp_path / "few.parquet", judged)
+    done = andon("gate", line.version, "--events", events, "--contract", contract, "--store", store)
+    name = ("negatives", "positives")[rare]
+    checks = Store(store).read_report(line.version)["checks"]
+    assert [(check["bound"]["metric"], check["value"]) for check in checks[:2]] == [
+        ("positives", n_ones),
+        ("negatives", n_zeros),
+    ]
+    assert [check["bound"]["metric"] for check in checks if not check["passed"]] == ([name] if code else [])
+    assert done.code == code
+    promoted = andon("promote", line.version, "--store", store)
+    assert promoted.code == code
+    assert (f"it failed its gate: {name}" in promoted.err) is bool(code)

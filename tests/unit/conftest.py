@@ -10,6 +10,7 @@ from service.artefact import WEIGHTS, Golden
 from service.core.documents import load_schema
 from service.core.model import LinearModel
 from service.core.predictor import Predictor
+from service.gates import DEFAULT_CONTRACT, Report, judge
 from service.store import Store
 
 # No deadline, no database, no chance: a unit test gives the same verdict every time.
@@ -57,7 +58,21 @@ def content(schema, instances):
         weights = np.random.default_rng(seed).normal(size=schema.n_buckets + 1).astype(np.float32)
         predictor = Predictor(schema=schema, model=LinearModel(weights), version="candidate")
         golden = Golden(instances=instances, probabilities=predictor.predict_rows(instances))
-        return {"schema": schema, "weights": weights, "golden": golden, "training": {"seed": seed, "rows": 4}}
+        training = {"seed": seed, "rows": 4, "events": []}
+        return {"schema": schema, "weights": weights, "golden": golden, "training": training}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def good_report():
+    """``good_report(version)``: the document of a gate report that blesses a version."""
+    metrics = {"positives": 10, "negatives": 30, "normalized_entropy": 0.9, "auc": 0.7, "calibration_ratio": 1.0}
+
+    def make(version):
+        checks = judge(metrics, DEFAULT_CONTRACT)
+        report = Report(version=version, rows=40, left_out=0, allow_overlap=False, events=[], checks=checks)
+        return report.to_document()
 
     return make
 
@@ -70,13 +85,12 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def blessed(store, content):
+def blessed(store, content, good_report):
     """``blessed(seed)``: the id of a version that was added and that a gate has passed."""
 
     def add(seed):
         version = store.add(**content(seed))
-        check = {"metric": "auc", "value": 0.7, "bound": "> 0.5", "passed": True}
-        store.write_report(version, {"version": version, "checks": [check], "passed": True})
+        store.write_report(version, good_report(version))
         return version
 
     return add

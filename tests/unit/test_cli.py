@@ -69,19 +69,33 @@ def test_a_wrong_command_line_is_2_with_a_message_and_nothing_on_standard_output
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["promote", "abc"], "no version 'abc'"),
-        (["promote", ""], "no version ''"),
         (["rollback"], "nothing was ever promoted"),
         (["score", "EVENTS", "--out", "OUT"], "no version was promoted in the store"),
+    ],
+)
+def test_a_store_that_says_no_is_1_with_a_message(tmp_path, capsys, arguments, message):
+    assert_ends(tmp_path, capsys, arguments, 1, message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["promote", "abc"], "no version 'abc'"),
+        (["promote", ""], "no version ''"),
         (["score", "EVENTS", "--out", "OUT", "--version", "abc"], "no version 'abc'"),
         (["gate", "abc", "--events", "EVENTS"], "no version 'abc'"),
     ],
 )
-def test_a_store_that_says_no_is_1_with_a_message(tmp_path, capsys, arguments, message):
+def test_an_id_that_names_no_version_is_2_with_a_message(tmp_path, capsys, arguments, message):
+    assert_ends(tmp_path, capsys, arguments, 2, message)
+
+
+def assert_ends(tmp_path, capsys, arguments, code, message):
+    """The command ends with the code and the message, and no output is written."""
     events = tmp_path / "events.csv"
     events.write_text("a\n1\n")
     given = {"EVENTS": str(events), "OUT": str(tmp_path / "out.csv")}
-    assert main([*(given.get(word, word) for word in arguments), "--store", str(tmp_path / "store")]) == 1
+    assert main([*(given.get(word, word) for word in arguments), "--store", str(tmp_path / "store")]) == code
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("andon: error: ")
@@ -149,7 +163,7 @@ def test_a_prefix_of_two_versions_is_refused(store, content, capsys):
     versions = [store.add(**content(seed)) for seed in range(17)]  # of 17, two begin alike
     firsts = [version[0] for version in versions]
     twice = next(first for first in firsts if firsts.count(first) > 1)
-    assert main(["promote", twice, "--store", str(store.root)]) == 1
+    assert main(["promote", twice, "--store", str(store.root)]) == 2
     assert f"{firsts.count(twice)} versions begin with {twice!r}" in capsys.readouterr().err
 
 

@@ -41,6 +41,7 @@ def refused(name, text):
 
 def test_an_empty_environment_gives_the_defaults():
     assert Settings.from_environ({}) == Settings()
+    assert Settings().max_body_bytes == 4 * 2**20
 
 
 def test_every_setting_has_bounds_and_every_bound_a_setting():

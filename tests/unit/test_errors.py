@@ -27,6 +27,11 @@ TABLE = [
         "instances.3.hour: expected an integer, found a string",
     ),
     (
+        errors.TooManyRows(rows=151, most=150),
+        {"rows": 151, "most": 150},
+        "expected at most 150 instances, found 151",
+    ),
+    (
         errors.EventsError(file="a.csv", row=7, column="late", message="is no label"),
         {"file": "a.csv", "row": 7, "column": "late", "reason": "is no label"},
         "a.csv, row 7, column 'late': is no label",

@@ -8,9 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import DocumentError
-from service.gates import BEATS_BASE_RATE, DEFAULT_CONTRACT, Bound, Check, Report, judge, load_contract
+from service.gates import (
+    ALWAYS,
+    BEATS_BASE_RATE,
+    DEFAULT_CONTRACT,
+    ENOUGH_ROWS,
+    Bound,
+    Check,
+    Report,
+    judge,
+    load_contract,
+    refusal,
+)
 
-GOOD = {"log_loss": 0.5, "normalized_entropy": 0.9, "auc": 0.7, "calibration_ratio": 1.0}
+GOOD = {
+    "positives": 10,
+    "negatives": 10,
+    "log_loss": 0.5,
+    "normalized_entropy": 0.9,
+    "auc": 0.7,
+    "calibration_ratio": 1.0,
+}
 
 
 @pytest.mark.parametrize(
@@ -66,19 +84,41 @@ def test_a_bound_says_what_it_asks_with_all_its_digits(bound, text):
     assert str(bound) == text
 
 
-def test_every_bound_and_the_base_rate_give_a_check():
+def test_what_is_asked_of_every_version():
+    assert ALWAYS == (
+        Bound(metric="positives", low=10),
+        Bound(metric="negatives", low=10),
+        Bound(metric="normalized_entropy", high=1.0, strict=True),
+    )
+
+
+def test_every_bound_and_what_is_always_asked_give_a_check():
     contract = (Bound(metric="auc", low=0.65), Bound(metric="log_loss", high=0.4))
-    assert judge(GOOD, contract) == [
-        Check(metric="normalized_entropy", value=0.9, bound="< 1", passed=True),
-        Check(metric="auc", value=0.7, bound=">= 0.65", passed=True),
-        Check(metric="log_loss", value=0.5, bound="<= 0.4", passed=False),
+    checks = judge(GOOD, contract)
+    assert checks == [
+        Check(bound=Bound(metric="positives", low=10), value=10),
+        Check(bound=Bound(metric="negatives", low=10), value=10),
+        Check(bound=Bound(metric="normalized_entropy", high=1.0, strict=True), value=0.9),
+        Check(bound=Bound(metric="auc", low=0.65), value=0.7),
+        Check(bound=Bound(metric="log_loss", high=0.4), value=0.5),
     ]
+    assert [check.passed for check in checks] == [True, True, True, True, False]
+
+
+@pytest.mark.parametrize("value", [None, math.nan, 0.5, 0.4, -math.inf])
+def test_a_check_passes_only_with_a_value_that_keeps_its_bound(value):
+    assert Check(bound=Bound(metric="auc", low=0.5, strict=True), value=0.6).passed
+    assert not Check(bound=Bound(metric="auc", low=0.5, strict=True), value=value).passed
+    with pytest.raises(TypeError):
+        Check(bound=Bound(metric="auc", low=0.5), value=value, passed=True)
 
 
 def test_a_metric_that_is_missing_or_nan_fails_and_has_no_value():
     for metrics in ({}, {"auc": math.nan, "normalized_entropy": math.nan}):
         checks = judge(metrics, (Bound(metric="auc", high=math.inf),))
-        assert [(check.metric, check.value, check.passed) for check in checks] == [
+        assert [(check.bound.metric, check.value, check.passed) for check in checks] == [
+            ("positives", None, False),
+            ("negatives", None, False),
             ("normalized_entropy", None, False),
             ("auc", None, False),
         ]
@@ -91,8 +131,21 @@ def test_a_metric_that_nobody_knows_fails():
 @pytest.mark.parametrize(("entropy", "passed"), [(0.999, True), (1.0, False), (1.001, False), (math.nan, False)])
 def test_no_contract_lets_a_model_through_that_does_not_beat_the_base_rate(entropy, passed):
     checks = judge({**GOOD, "normalized_entropy": entropy}, ())
-    assert [check.passed for check in checks] == [passed]
+    assert [check.passed for check in checks] == [True, True, passed]
     assert BEATS_BASE_RATE.holds(entropy) is passed
+
+
+@pytest.mark.parametrize("metric", ["positives", "negatives"])
+@pytest.mark.parametrize(("count", "passed"), [(0, False), (9, False), (10, True), (11, True), (math.nan, False)])
+def test_no_contract_lets_a_model_through_on_fewer_than_ten_of_a_class(metric, count, passed):
+    checks = judge({**GOOD, metric: count}, ())
+    assert {check.bound.metric: check.passed for check in checks} == {
+        "positives": True,
+        "negatives": True,
+        "normalized_entropy": True,
+        metric: passed,
+    }
+    assert {bound.metric: bound.holds(count) for bound in ENOUGH_ROWS}[metric] is passed
 
 
 @pytest.mark.parametrize(
@@ -104,41 +157,216 @@ def test_no_contract_lets_a_model_through_that_does_not_beat_the_base_rate(entro
         ({"calibration_ratio": 0.79}, ["calibration_ratio"]),
         ({"calibration_ratio": 1.26}, ["calibration_ratio"]),
         ({"auc": math.nan, "normalized_entropy": 1.0}, ["normalized_entropy", "auc"]),
+        ({"positives": 9}, ["positives"]),
+        ({"negatives": 9}, ["negatives"]),
     ],
 )
 def test_the_default_contract_stops_what_is_broken(change, failed):
-    assert [check.metric for check in judge({**GOOD, **change}, DEFAULT_CONTRACT) if not check.passed] == failed
+    checks = judge({**GOOD, **change}, DEFAULT_CONTRACT)
+    assert [check.bound.metric for check in checks if not check.passed] == failed
 
 
 # Reports
 
-PASSED = Check(metric="auc", value=0.7, bound="> 0.5", passed=True)
-FAILED = Check(metric="auc", value=None, bound="> 0.5", passed=False)
+AUC = Bound(metric="auc", low=0.5, strict=True)
+PASSED = Check(bound=AUC, value=0.7)
+FAILED = Check(bound=AUC, value=None)
 
 
 @pytest.mark.parametrize(
     ("checks", "passed"),
     [([], False), ([PASSED], True), ([FAILED], False), ([PASSED, FAILED], False), ([PASSED, PASSED], True)],
 )
-def test_a_report_passes_when_all_of_its_checks_did_and_there_was_one(checks, passed):
-    report = Report(version="v", rows=3, left_out=1, events=[{"sha256": "0", "bytes": 7}], checks=checks)
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_report_passes_when_all_of_its_checks_did_and_there_was_one(checks, passed, overlap):
+    events = [{"sha256": "0", "bytes": 7}]
+    report = Report(version="v", rows=3, left_out=1, allow_overlap=overlap, events=events, checks=checks)
     assert report.passed is passed
     assert orjson.loads(orjson.dumps(report.to_document())) == {
         "version": "v",
         "rows": 3,
         "left_out": 1,
+        "allow_overlap": overlap,
         "events": [{"sha256": "0", "bytes": 7}],
         "checks": [
-            {"metric": c.metric, "value": c.value, "bound": c.bound, "passed": c.passed} for c in checks
+            {
+                "bound": {"metric": "auc", "low": 0.5, "high": None, "strict": True},
+                "value": check.value,
+                "passed": check is PASSED,
+            }
+            for check in checks
         ],
         "passed": passed,
     }
 
 
-def test_the_store_takes_the_word_of_a_report(store, content):
+VERSION = "0" * 32
+
+
+def stored(metrics=GOOD, contract=DEFAULT_CONTRACT, **changed):
+    """A report as the store gives it back, with some of its values changed."""
+    checks = judge(metrics, contract)
+    report = Report(version=VERSION, rows=20, left_out=0, allow_overlap=False, events=[], checks=checks)
+    return {**orjson.loads(orjson.dumps(report.to_document())), **changed}
+
+
+def checks_with(metric, bound=None, **changed):
+    """The checks of a good report, one of them changed, or its bound."""
+    checks = stored()["checks"]
+    for check in checks:
+        if check["bound"]["metric"] == metric:
+            check["bound"].update(bound or {})
+            check.update(changed)
+    return checks
+
+
+def less(mapping, *names):
+    return {name: value for name, value in mapping.items() if name not in names}
+
+
+def test_a_report_that_passed_blesses_its_version():
+    assert stored()["passed"] is True
+    assert refusal(stored(), VERSION) is None
+    assert refusal(stored(allow_overlap=True), VERSION) is None
+    assert refusal(stored(contract=()), VERSION) is None
+
+
+CHECK = {"bound": {"metric": "auc", "low": 0.5, "high": None, "strict": True}, "value": 0.7, "passed": True}
+SHAPE = "its gate report: "
+CHECK_SHAPE = "a check of its gate report: "
+BOUND_SHAPE = "a bound of its gate report: "
+INCOMPLETE = "its gate report leaves out what is asked of every version"
+
+FORGED = {
+    # no report at all
+    "null": (None, SHAPE + "expected an object"),
+    "a list": ([], SHAPE + "expected an object"),
+    "true": (True, SHAPE + "expected an object"),
+    "an empty object": ({}, SHAPE + "version: expected"),
+    "two lines": ({"version": VERSION, "passed": True}, SHAPE + "rows: expected"),
+    "three lines": ({"version": VERSION, "checks": [CHECK], "passed": True}, SHAPE + "rows: expected"),
+    "of the old form": (
+        {"version": VERSION, "checks": [{"metric": "auc", "value": 0.7, "bound": "> 0.5", "passed": True}]},
+        SHAPE + "rows: expected",
+    ),
+    **{f"without {name}": (less(stored(), name), f"{SHAPE}{name}: expected") for name in stored()},
+    # keys and types
+    "an unknown key": (stored(comment="fine"), SHAPE + "comment: expected one of the keys"),
+    "version a number": (stored(version=7), SHAPE + "version: expected"),
+    "rows as text": (stored(rows="20"), SHAPE + "rows: expected"),
+    "rows true": (stored(rows=True), SHAPE + "rows: expected"),
+    "rows a fraction": (stored(rows=20.0), SHAPE + "rows: expected"),
+    "rows null": (stored(rows=None), SHAPE + "rows: expected"),
+    "left_out as text": (stored(left_out="none"), SHAPE + "left_out: expected"),
+    "allow_overlap 0": (stored(allow_overlap=0), SHAPE + "allow_overlap: expected true or false"),
+    "events an object": (stored(events={}), SHAPE + "events: expected"),
+    "checks an object": (stored(checks={"auc": True}), SHAPE + "checks: expected a list of checks"),
+    "checks as text": (stored(checks="passed"), SHAPE + "checks: expected a list of checks"),
+    "checks null": (stored(checks=None), SHAPE + "checks: expected a list of checks"),
+    "passed 1": (stored(passed=1), SHAPE + "passed: expected true or false"),
+    "passed as text": (stored(passed="true"), SHAPE + "passed: expected true or false"),
+    "a check true": (stored(checks=[*stored()["checks"], True]), CHECK_SHAPE + "expected an object"),
+    "a check null": (stored(checks=[*stored()["checks"], None]), CHECK_SHAPE + "expected an object"),
+    "a check of the old form": (
+        stored(checks=[*stored()["checks"], {"metric": "auc", "value": 0.7, "bound": "> 0.5", "passed": True}]),
+        CHECK_SHAPE + "bound: expected a bound, found a string; metric: expected one of the keys",
+    ),
+    **{
+        f"a check without {name}": (
+            stored(checks=[*stored()["checks"], less(CHECK, name)]),
+            f"{CHECK_SHAPE}{name}: expected",
+        )
+        for name in CHECK
+    },
+    "an unknown key of a check": (stored(checks=checks_with("auc", note="x")), CHECK_SHAPE + "note: expected"),
+    "passed of a check 1": (stored(checks=checks_with("auc", passed=1)), CHECK_SHAPE + "passed: expected"),
+    "a value as text": (stored(checks=checks_with("auc", value="0.7")), CHECK_SHAPE + "value: expected a number"),
+    "a value true": (stored(checks=checks_with("positives", value=True)), CHECK_SHAPE + "value: expected a number"),
+    "a value a list": (stored(checks=checks_with("auc", value=[0.7])), CHECK_SHAPE + "value: expected a number"),
+    "a bound as text": (stored(checks=checks_with("auc", None) + [{**CHECK, "bound": "> 0.5"}]), CHECK_SHAPE),
+    **{
+        f"a bound without {name}": (
+            stored(checks=[*stored()["checks"], {**CHECK, "bound": less(CHECK["bound"], name)}]),
+            f"{BOUND_SHAPE}{name}: expected",
+        )
+        for name in CHECK["bound"]
+    },
+    "an unknown key of a bound": (stored(checks=checks_with("auc", {"slack": 1})), BOUND_SHAPE + "slack: expected"),
+    "strict 0": (stored(checks=checks_with("auc", {"strict": 0})), BOUND_SHAPE + "strict: expected"),
+    "low as text": (stored(checks=checks_with("auc", {"low": "0"})), BOUND_SHAPE + "low: expected a number"),
+    "low false": (stored(checks=checks_with("auc", {"low": False})), BOUND_SHAPE + "low: expected a number"),
+    "a metric without a name": (stored(checks=checks_with("auc", {"metric": ""})), BOUND_SHAPE + "metric: expected"),
+    # another version
+    "another version": (stored(version="1" * 32), "its gate report is about another version"),
+    "a prefix of the version": (stored(version=VERSION[:-1]), "its gate report is about another version"),
+    # not all that is asked of every version
+    "no checks": (stored(checks=[]), INCOMPLETE),
+    "only the contract's checks": (stored(checks=[CHECK]), INCOMPLETE),
+    **{
+        f"no check of {bound.metric}": (
+            stored(checks=[c for c in stored()["checks"] if c["bound"]["metric"] != bound.metric]),
+            INCOMPLETE,
+        )
+        for bound in ALWAYS
+    },
+    "fewer positives asked": (stored(checks=checks_with("positives", {"low": 1})), INCOMPLETE),
+    "negatives from nothing": (stored(checks=checks_with("negatives", {"low": None})), INCOMPLETE),
+    "a looser entropy": (stored(checks=checks_with("normalized_entropy", {"high": 2})), INCOMPLETE),
+    "an entropy that may be 1": (stored(checks=checks_with("normalized_entropy", {"strict": False})), INCOMPLETE),
+    # the verdict
+    "passed false": (stored(passed=False), "it failed its gate: no verdict"),
+    "no rows": (stored(rows=0), "it failed its gate: no verdict"),
+    "rows below zero": (stored(rows=-1), "it failed its gate: no verdict"),
+    "a value that is no good": (stored(checks=checks_with("auc", value=0.5)), "it failed its gate: auc"),
+    "a value null": (stored(checks=checks_with("auc", value=None)), "it failed its gate: auc"),
+    "a value NaN": (stored(checks=checks_with("auc", value=math.nan)), "it failed its gate: auc"),
+    "nine positives": (stored(checks=checks_with("positives", value=9)), "it failed its gate: positives"),
+    "nine negatives": (stored(checks=checks_with("negatives", value=9)), "it failed its gate: negatives"),
+    "the base rate": (
+        stored(checks=checks_with("normalized_entropy", value=1)),
+        "it failed its gate: normalized_entropy",
+    ),
+    "above a stored max": (
+        stored(checks=checks_with("calibration_ratio", value=1.26)),
+        "it failed its gate: calibration_ratio",
+    ),
+    "a second, failing check of a metric": (
+        stored(checks=[*stored()["checks"], {**CHECK, "value": 0.5}]),
+        "it failed its gate: auc",
+    ),
+    "several": (
+        stored(metrics={**GOOD, "positives": 9, "auc": 0.5}, passed=True),
+        "it failed its gate: positives, auc",
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "reason"), FORGED.values(), ids=FORGED)
+def test_a_report_that_was_forged_or_is_in_doubt_blesses_nothing(document, reason):
+    found = refusal(document, VERSION)
+    assert found is not None
+    assert found.startswith(reason)
+
+
+@given(
+    value=st.none() | st.floats() | st.integers(-(2**63), 2**63 - 1),
+    check=st.booleans(),
+    index=st.integers(0, len(stored()["checks"]) - 1),
+)
+def test_the_verdict_is_drawn_again_from_values_and_bounds(value, check, index):
+    """Whatever a report says of itself: a value that does not keep its bound is refused."""
+    document = stored()
+    document["checks"][index].update(value=value, passed=check)
+    bound = Bound(**document["checks"][index]["bound"])
+    kept = value is not None and bound.holds(value)
+    assert (refusal(document, VERSION) is None) is kept
+
+
+def test_the_store_draws_the_verdict_from_the_report(store, content):
     version = store.add(**content(1))
-    for checks, blessed in (([PASSED], True), ([PASSED, FAILED], False), ([], False)):
-        report = Report(version=version, rows=3, left_out=0, events=[], checks=checks)
+    good = judge(GOOD, DEFAULT_CONTRACT)
+    for checks, blessed in ((good, True), ([*good, FAILED], False), ([PASSED], False), ([], False)):
+        report = Report(version=version, rows=20, left_out=0, allow_overlap=False, events=[], checks=checks)
         store.write_report(version, report.to_document())
         assert (store.blessing(version) is None) is blessed
 

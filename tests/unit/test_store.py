@@ -9,9 +9,6 @@ import pytest
 from service.artefact import MANIFEST
 from service.errors import ArtefactInvalid, NotBlessed, StoreError, VersionNotFound
 
-BLESSING = {"metric": "auc", "value": 0.7, "bound": "> 0.5", "passed": True}
-
-
 # Versions
 
 
@@ -32,12 +29,15 @@ def test_adding_the_same_content_again_changes_nothing(store, content):
     assert [path.name for path in store.versions.iterdir()] == [version]
 
 
-def test_adding_again_what_was_damaged_meanwhile_is_refused(store, content, damage):
-    version = store.add(**content(1))
+def test_adding_again_what_was_damaged_meanwhile_mends_it_and_asks_for_a_new_report(store, blessed, content, damage):
+    version = blessed(1)
     damage(version)
-    with pytest.raises(ArtefactInvalid):
-        store.add(**content(1))
-    assert [path.name for path in store.versions.iterdir()] == [version]
+    assert store.add(**content(1)) == version
+    assert store.load(version).version == version
+    assert store.version_ids() == [version]
+    assert sorted(path.name[:9] for path in store.versions.iterdir()) == [".damaged-", version[:9]]
+    with pytest.raises(NotBlessed, match="no gate report"):
+        store.promote(version, actor="me")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -116,35 +116,63 @@ def test_a_version_that_is_not_there_is_refused(store, content):
 
 # Blessings
 
-REFUSED = [
-    (None, "it has no gate report"),
-    ({}, "its gate report is about another version"),
-    ({"version": "0" * 32, "checks": [BLESSING], "passed": True}, "its gate report is about another version"),
-    ({"version": ..., "checks": [], "passed": True}, "its gate report holds no checks"),
-    ({"version": ..., "passed": True}, "its gate report holds no checks"),
-    ({"version": ..., "checks": {"auc": True}, "passed": True}, "its gate report holds no checks"),
-    ({"version": ..., "checks": "passed", "passed": True}, "its gate report holds no checks"),
-    ({"version": ..., "checks": [True], "passed": True}, "its gate report holds no checks"),
-    ({"version": ..., "checks": [BLESSING], "passed": False}, "it failed its gate: no verdict"),
-    ({"version": ..., "checks": [BLESSING]}, "it failed its gate: no verdict"),
-    ({"version": ..., "checks": [BLESSING], "passed": 1}, "it failed its gate: no verdict"),
-    ({"version": ..., "checks": [BLESSING], "passed": "true"}, "it failed its gate: no verdict"),
-    ({"version": ..., "checks": [BLESSING, {"metric": "log_loss"}], "passed": True}, "it failed its gate: log_loss"),
-    ({"version": ..., "checks": [{**BLESSING, "passed": 1}], "passed": True}, "it failed its gate: auc"),
-    ({"version": ..., "checks": [{**BLESSING, "passed": False}], "passed": True}, "it failed its gate: auc"),
-    ({"version": ..., "checks": [{**BLESSING, "passed": False}], "passed": False}, "it failed its gate: auc"),
-]
+
+def auc_with(**changed):
+    """A change of the report: of what the check of the AUC says."""
+
+    def change(report):
+        (check,) = (check for check in report["checks"] if check["bound"]["metric"] == "auc")
+        check.update(changed)
+        return report
+
+    return change
 
 
-@pytest.mark.parametrize(("report", "reason"), REFUSED)
-def test_what_no_gate_has_passed_is_not_promoted(store, content, report, reason):
+REFUSED = {
+    "no report": (None, "it has no gate report; run `andon gate` first"),
+    "an empty one": (lambda report: {}, "its gate report: version: expected"),
+    "two lines": (lambda report: {key: report[key] for key in ("version", "passed")}, "its gate report: rows: "),
+    "another version": (lambda report: {**report, "version": "0" * 32}, "its gate report is about another version"),
+    "no checks": (lambda report: {**report, "checks": []}, "its gate report leaves out"),
+    "checks missing": (
+        lambda report: {key: report[key] for key in report if key != "checks"},
+        "its gate report: checks: expected a list of checks",
+    ),
+    "checks an object": (lambda report: {**report, "checks": {"auc": True}}, "its gate report: checks: expected"),
+    "checks as text": (lambda report: {**report, "checks": "passed"}, "its gate report: checks: expected"),
+    "a check true": (lambda report: {**report, "checks": [True]}, "a check of its gate report: expected"),
+    "only the contract's": (lambda report: {**report, "checks": report["checks"][3:]}, "its gate report leaves out"),
+    "an unknown key": (lambda report: {**report, "note": ""}, "its gate report: note: expected one of the keys"),
+    "no rows": (lambda report: {**report, "rows": 0}, "it failed its gate: no verdict"),
+    "passed false": (lambda report: {**report, "passed": False}, "it failed its gate: no verdict"),
+    "passed missing": (
+        lambda report: {key: report[key] for key in report if key != "passed"},
+        "its gate report: passed: expected true or false",
+    ),
+    "passed 1": (lambda report: {**report, "passed": 1}, "its gate report: passed: expected true or false"),
+    "passed as text": (lambda report: {**report, "passed": "true"}, "its gate report: passed: expected"),
+    "a bare check": (
+        lambda report: {**report, "checks": [*report["checks"], {"metric": "log_loss"}]},
+        "a check of its gate report: ",
+    ),
+    "a check that passed 1": (auc_with(passed=1), "a check of its gate report: passed: expected true or false"),
+    "a value too low": (auc_with(value=0.5), "it failed its gate: auc"),
+    "a value null": (auc_with(value=None), "it failed its gate: auc"),
+    "a value NaN": (auc_with(value=float("nan")), "it failed its gate: auc"),
+}
+
+
+@pytest.mark.parametrize(("change", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_no_gate_has_passed_is_not_promoted(store, content, good_report, change, reason):
     version = store.add(**content(1))
-    if report is not None:
-        store.write_report(version, {key: version if value is ... else value for key, value in report.items()})
+    if change is not None:
+        store.write_report(version, change(good_report(version)))
     with pytest.raises(NotBlessed) as caught:
         store.promote(version, actor="me")
     assert caught.value.version == version
     assert caught.value.reason.startswith(reason)
+    assert store.blessing(version) == caught.value.reason == store.summary(version)["verdict"]
+    assert store.summary(version)["blessed"] is False
     assert store.pointer() is None
     assert store.audit() == []
 
@@ -167,10 +195,10 @@ def test_a_folder_in_the_report_s_place_is_an_error(store, content):
         store.read_report(version)
 
 
-def test_the_newest_report_counts(store, blessed):
+def test_the_newest_report_counts(store, blessed, good_report):
     version = blessed(1)
     assert store.blessing(version) is None
-    store.write_report(version, {"version": version, "checks": [{**BLESSING, "passed": False}], "passed": False})
+    store.write_report(version, auc_with(value=0.5, passed=False)({**good_report(version), "passed": False}))
     with pytest.raises(NotBlessed):
         store.promote(version, actor="me")
     assert [path.name for path in (store.versions / version / "reports").iterdir()] == ["gate.json"]

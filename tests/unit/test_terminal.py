@@ -4,13 +4,16 @@ import signal
 
 import pytest
 
-from service.gates import Check, Report
+from service.gates import Bound, Check, Report
 from service.terminal import interrupts_held, print_report, print_versions, say, stage
 
 
 def report(*, passed, rows=10, left_out=0):
-    checks = [Check(metric="auc", value=0.7 if rows else None, bound=">= 0.6", passed=passed)]
-    return Report(version="f" * 32, rows=rows, left_out=left_out, events=[], checks=checks)
+    value = (0.7 if passed else 0.5) if rows else None
+    checks = [Check(bound=Bound(metric="auc", low=0.6), value=value)]
+    made = Report(version="f" * 32, rows=rows, left_out=left_out, allow_overlap=False, events=[], checks=checks)
+    assert made.passed is passed
+    return made
 
 
 def test_a_remark_goes_to_standard_error(capsys):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.documents import RequestDocument, load_schema
+from service.core.documents import MAX_KEYS, RequestDocument, load_schema
 from service.core.encoder import Encoder
-from service.errors import DocumentError, FeatureError, InvalidRequest
+from service.errors import DocumentError, FeatureError, InvalidRequest, TooManyRows
 
 GOOD = {
     "name": "flights",
@@ -254,6 +254,39 @@ def test_every_place_of_a_request_is_listed_with_its_row():
         RequestDocument(load_schema(GOOD, source="s")).check(body)
     places = ["instances.1.hour", "instances.3.hour", "instances.3.origin", "instances.3.temp"]
     assert sorted(problem.path for problem in caught.value.problems) == places
+
+
+@pytest.mark.parametrize("instance", [{"origin": "EWR", "hour": 5}, {}, 7, None])
+@pytest.mark.parametrize("others", [{}, {"parameters": {}}, dict.fromkeys(map(str, range(1_000)))], ids=len)
+def test_more_rows_than_are_allowed_are_refused_before_anything_else_is_looked_at(instance, others):
+    request = RequestDocument(load_schema(GOOD, source="s"))
+    with pytest.raises(TooManyRows) as caught:
+        request.check({**others, "instances": [instance] * 4}, max_rows=3)
+    assert (caught.value.rows, caught.value.most) == (4, 3)
+
+
+def test_as_many_rows_as_are_allowed_are_checked():
+    request = RequestDocument(load_schema(GOOD, source="s"))
+    instances = [{"origin": "EWR", "hour": 5}] * 3
+    assert request.check({"instances": instances}, max_rows=3) is instances
+    with pytest.raises(InvalidRequest) as caught:
+        request.check({"instances": [*instances[:2], {"origin": "EWR"}]}, max_rows=3)
+    assert [problem.path for problem in caught.value.problems] == ["instances.2.hour"]
+
+
+@pytest.mark.parametrize("with_instances", [True, False])
+def test_a_flood_of_keys_is_one_problem(with_instances):
+    request = RequestDocument(load_schema(GOOD, source="s"))
+    body = {"instances": [{"origin": "EWR", "hour": "5"}]} if with_instances else {}
+    for n_keys in (MAX_KEYS, MAX_KEYS + 1, 50_000):
+        flood = {**body, **{f"key {number}": None for number in range(n_keys - len(body))}}
+        with pytest.raises(InvalidRequest) as caught:
+            request.check(flood)
+        found = [(problem.path, problem.expected, problem.found) for problem in caught.value.problems]
+        if n_keys > MAX_KEYS:
+            assert found == [("", "an object with the key instances", f"one with {n_keys} keys")]
+        else:
+            assert len(found) == (MAX_KEYS if with_instances else MAX_KEYS + 1)
 
 
 def test_a_problem_never_holds_the_value():

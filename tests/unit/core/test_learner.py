@@ -185,6 +185,11 @@ def test_no_rows_teach_nothing():
     [
         ("alpha", 0.0),
         ("alpha", -0.1),
+        ("alpha", math.nextafter(1e-6, 0)),
+        ("alpha", math.nextafter(1e3, math.inf)),
+        ("beta", math.nextafter(1e6, math.inf)),
+        ("l1", math.nextafter(1e6, math.inf)),
+        ("l2", math.nextafter(1e6, math.inf)),
         ("alpha", math.nan),
         ("alpha", math.inf),
         ("beta", -1.0),
@@ -201,7 +206,8 @@ def test_a_parameter_out_of_its_bounds_is_refused_by_name(name, value):
 
 
 def test_zero_is_within_the_bounds_of_all_but_alpha():
-    FTRL(alpha=1e-9, beta=0.0, l1=0.0, l2=0.0)
+    FTRL(alpha=1e-6, beta=0.0, l1=0.0, l2=0.0)
+    FTRL(alpha=1e3, beta=1e6, l1=1e6, l2=1e6)
 
 
 def test_a_planted_model_is_learned():

@@ -1,5 +1,6 @@
 """``POST /predict``: parse, ask the predictor, render."""
 
+import gzip
 import json
 
 import pytest
@@ -71,6 +72,40 @@ def test_a_request_holds_at_most_max_rows(client, n_rows, status):
     assert response.status_code == status
     if status == 413:
         assert response.json["detail"] == "expected at most 150 instances, found 151"
+
+
+@pytest.mark.parametrize("instance", [{"user": "a", "hour": 1}, {"user": 7}, {}, None, []])
+def test_a_request_of_too_many_rows_is_413_before_any_of_them_is_looked_at(client, instance):
+    response = client.post("/predict", json={"instances": [instance] * 151, "another": "key"})
+    assert response.status_code == 413
+    assert response.json["detail"] == "expected at most 150 instances, found 151"
+    assert "errors" not in response.json
+
+
+@pytest.mark.parametrize(("n_keys", "n_problems"), [(100, 99), (101, 1), (1_000, 1)])
+def test_a_flood_of_keys_is_422_with_one_problem(client, n_keys, n_problems):
+    body = {"instances": [{"user": "a", "hour": 1}], **{f"k{number}": 0 for number in range(n_keys - 1)}}
+    response = client.post("/predict", json=body)
+    assert response.status_code == 422
+    assert len(response.json["errors"]) == n_problems
+    if n_keys > 100:
+        (problem,) = response.json["errors"]
+        expected = "an object with the key instances"
+        assert problem == {"path": "", "expected": expected, "found": f"one with {n_keys} keys"}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "GZIP", "identity", "gzip, gzip"])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_content_encoding_is_415(client, encoding, compressed):
+    body = json.dumps({"instances": INSTANCES}).encode()
+    response = client.post(
+        "/predict",
+        data=gzip.compress(body) if compressed else body,
+        content_type="application/json",
+        headers={"Content-Encoding": encoding},
+    )
+    assert response.status_code == 415
+    assert response.json["detail"] == "expected a body without a content encoding"
 
 
 def test_a_body_longer_than_max_body_bytes_is_413(client):

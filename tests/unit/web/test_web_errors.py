@@ -6,7 +6,7 @@ import pytest
 from werkzeug.exceptions import TooManyRequests
 
 from service import errors
-from service.errors import EventsError, InvalidRequest, NoModel, Problem
+from service.errors import EventsError, InvalidRequest, NoModel, Problem, TooManyRows
 from service.web.errors import MAX_LISTED, STATUSES
 
 
@@ -33,6 +33,12 @@ def test_no_model_is_503_with_the_reason_and_when_to_come_back(app):
     assert response.status_code == 503
     assert problem(response)["detail"] == "the reason"
     assert response.headers["Retry-After"] == "5"
+
+
+def test_too_many_rows_are_413_and_the_bound_is_said(app):
+    response = raising(app, TooManyRows(rows=151, most=150)).get("/raise")
+    assert response.status_code == 413
+    assert problem(response)["detail"] == "expected at most 150 instances, found 151"
 
 
 def test_an_invalid_request_lists_each_place(app):
