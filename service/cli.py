@@ -223,14 +223,15 @@ def train(
 @click.argument("version")
 @click.option("--events", type=_EVENTS, multiple=True, required=True, help="Events to judge on; may be given again.")
 @click.option("--contract", type=_FILE, help="The gate contract, a TOML file.  [default: sane, not good]")
-@click.option("--allow-overlap", is_flag=True, help="Judge rows of the training's own time too.")
+@click.option("--allow-overlap", is_flag=True, help="Judge rows that the version may have learned too.")
 @_store_option
 def gate(version: str, events: tuple[Path, ...], contract: Path | None, allow_overlap: bool, store: Store) -> int:
     """Judge VERSION on events it has not seen; exit 0 when it passes, 1 when it does not.
 
-    Rows that are not later than the last event of the version's training are left out. The report is kept in the store,
-    and `andon promote` asks for it. Without a contract, the version must beat the base rate, order better than chance
-    (AUC) and have a calibration ratio from 0.8 to 1.25.
+    Rows that the version may have learned are left out: those that are not later than the last event of its training
+    or, without a timestamp, the files that it was trained on. The report is kept in the store, and `andon promote` asks
+    for it. Every version must beat the base rate on at least 10 rows of each class; without a contract, it must also
+    order better than chance (AUC) and have a calibration ratio from 0.8 to 1.25.
     """
     from service.evaluation import evaluate
     from service.events import Events

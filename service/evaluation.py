@@ -45,7 +45,7 @@ def evaluate(
     training = artefact.manifest["training"]
     span = None if allow_overlap else training.get("time_range")
     stamps, digests = events.stamps(), events.digests()
-    seen = [] if allow_overlap or span else [digest in training["events"] for digest in digests]
+    seen = [] if allow_overlap or span else [digest in training.get("events", ()) for digest in digests]
     labels: list[Labels] = [np.empty(0, np.int8)]
     probabilities: list[Probabilities] = [np.empty(0, np.float64)]
     left_out = 0

@@ -33,6 +33,8 @@ def print_report(report: Report, *, err: bool) -> None:
     click.echo(f"version {report.version}: {report.rows:,} rows judged, {report.left_out:,} left out", err=err)
     if report.left_out and not report.rows:
         click.echo("the version may have learned all of these rows; --allow-overlap judges them too", err=True)
+    if report.allow_overlap:
+        click.echo("rows that the version may have learned are among them (--allow-overlap)", err=err)
     for check in report.checks:
         value = "not defined" if check.value is None else _shown(check.value)
         verdict = "passed" if check.passed else "FAILED"

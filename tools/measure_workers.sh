@@ -26,6 +26,7 @@ port = int(sys.argv[1])
 half_open = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
 for connection in half_open:
     connection.send(b"POST /predict HTTP/1.1\r\nHost: x\r\n")
+time.sleep(1)  # let the workers take them on
 started = time.monotonic()
 try:
     urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).read()

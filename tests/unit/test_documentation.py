@@ -31,3 +31,10 @@ def test_every_dependency_is_named_in_the_reference(purpose):
         name = re.split(r"[\[;<>= ]", line)[0]
         if name and not name.startswith(("#", "-")):
             assert name in text, name
+
+
+def test_no_page_has_a_blank_left_to_fill_in():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "service").rglob("*.md")]
+    assert len(pages) > 10
+    for page in pages:
+        assert "@@" not in page.read_text(encoding="utf-8"), page
