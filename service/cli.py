@@ -167,7 +167,7 @@ def demo(store: Store, if_empty: bool) -> int:
     return 0
 
 
-@andon.command()
+@andon.command(short_help="Learn a candidate from EVENTS.")
 @click.argument("events", type=_EVENTS, nargs=-1, required=True)
 @click.option("--schema", "schema_path", type=_FILE, required=True, help="The schema, a TOML file.")
 @_store_option
@@ -219,7 +219,7 @@ def train(
     click.echo(version)
 
 
-@andon.command()
+@andon.command(short_help="Judge VERSION on events it has not seen.")
 @click.argument("version")
 @click.option("--events", type=_EVENTS, multiple=True, required=True, help="Events to judge on; may be given again.")
 @click.option("--contract", type=_FILE, help="The gate contract, a TOML file.  [default: sane, not good]")
@@ -259,7 +259,7 @@ def promote(version: str, store: Store, reason: str) -> None:
     click.echo(pointer.current)
 
 
-@andon.command()
+@andon.command(short_help="Make the predecessor current again.")
 @_store_option
 @_reason_option
 def rollback(store: Store, reason: str) -> None:
@@ -267,7 +267,7 @@ def rollback(store: Store, reason: str) -> None:
     click.echo(store.rollback(actor=_actor(), reason=reason).current)
 
 
-@andon.command(name="list")
+@andon.command(name="list", short_help="List the versions in the store.")
 @_store_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_versions(store: Store, as_json: bool) -> None:
@@ -281,7 +281,7 @@ def list_versions(store: Store, as_json: bool) -> None:
         print_versions(rows)
 
 
-@andon.command()
+@andon.command(short_help="Score a file of EVENTS into another.")
 @click.argument("events", type=_EVENTS)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
 @_store_option
@@ -302,7 +302,7 @@ def score(events: Path, out: Path, store: Store, version: str | None) -> None:
     say(f"scored {n_rows:,} rows with version {predictor.version}")
 
 
-@andon.command()
+@andon.command(short_help="Answer predictions over HTTP.")
 @click.option("--host", help="Address to listen on.  [default: $ANDON_HOST or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.  [default: $ANDON_PORT or 8000]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Worker processes.  [default: $ANDON_WORKERS or 2]")
@@ -323,7 +323,7 @@ def serve(host: str | None, port: int | None, workers: int | None, store: Store)
     os.execve(sys.executable, [sys.executable, "-c", _GUNICORN, root, *options], environ)
 
 
-@andon.command()
+@andon.command(short_help="Show the bucket of a value, and the Spark SQL for it.")
 @click.argument("field")
 @click.argument("value", required=False)
 @click.option("--n-buckets", default=2**20, show_default=True, help="Size of the table, a power of two.")
