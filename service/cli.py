@@ -120,7 +120,6 @@ def _reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--reason", default="", callback=checked, help="Why, for the audit log.")(command)
 
 
-_EVENTS = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -168,7 +167,7 @@ def demo(store: Store, if_empty: bool) -> int:
 
 
 @andon.command(short_help="Learn a candidate from EVENTS.")
-@click.argument("events", type=_EVENTS, nargs=-1, required=True)
+@click.argument("events", type=_FILE, nargs=-1, required=True)
 @click.option("--schema", "schema_path", type=_FILE, required=True, help="The schema, a TOML file.")
 @_store_option
 @click.option("--holdout", default=0.0, show_default=True, help="Share of the events, the latest, kept from the model.")
@@ -221,7 +220,7 @@ def train(
 
 @andon.command(short_help="Judge VERSION on events it has not seen.")
 @click.argument("version")
-@click.option("--events", type=_EVENTS, multiple=True, required=True, help="Events to judge on; may be given again.")
+@click.option("--events", type=_FILE, multiple=True, required=True, help="Events to judge on; may be given again.")
 @click.option("--contract", type=_FILE, help="The gate contract, a TOML file.  [default: sane, not good]")
 @click.option("--allow-overlap", is_flag=True, help="Judge rows that the version may have learned too.")
 @_store_option
@@ -282,7 +281,7 @@ def list_versions(store: Store, as_json: bool) -> None:
 
 
 @andon.command(short_help="Score a file of EVENTS into another.")
-@click.argument("events", type=_EVENTS)
+@click.argument("events", type=_FILE)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
 @_store_option
 @click.option("--version", metavar="ID", help="The version to score with.  [default: the current one]")

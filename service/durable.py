@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_new(path: Path, *parts: bytes | memoryview) -> dict[str, str | int]:
@@ -30,12 +33,22 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` in a file's place at once: the old content or the new, whenever the power goes."""
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, put in the place of ``path`` when the block ends well: old or new, never a mixture."""
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     try:
-        write_new(temporary, data)
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put ``data`` in a file's place at once: the old content or the new, whenever the power goes."""
+    with replacing(path) as file:
+        file.write(data)

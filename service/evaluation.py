@@ -45,13 +45,13 @@ def evaluate(
     training = artefact.manifest["training"]
     span = None if allow_overlap else training.get("time_range")
     stamps, digests = events.stamps(), events.digests()
-    seen = [] if allow_overlap or span else [digest in training.get("events", ()) for digest in digests]
+    learned = () if allow_overlap or span else training.get("events", ())
     labels: list[Labels] = [np.empty(0, np.int8)]
     probabilities: list[Probabilities] = [np.empty(0, np.float64)]
     left_out = 0
     for whole in events.batches(labels=True, times=span is not None):
         batch = whole if span is None else _later(whole, span, events)
-        if any(seen) and seen[whole.file]:
+        if digests[whole.file] in learned:
             batch = whole.where(np.zeros(whole.n_rows, dtype=np.bool_))
         left_out += whole.n_rows - batch.n_rows
         assert batch.labels is not None
@@ -59,8 +59,7 @@ def evaluate(
         probabilities.append(predictor.predict_buckets(batch.encode(predictor.schema)))
         progress(whole.done)
     if events.stamps() != stamps:
-        where = ", ".join(path.name for path in events.paths)
-        raise EventsError(file=where, message="the events changed while the version was judged on them")
+        raise EventsError(file=events.names, message="the events changed while the version was judged on them")
     measured = metrics.evaluate(np.concatenate(labels), np.concatenate(probabilities))
     report = Report(
         version=version,
@@ -78,6 +77,5 @@ def _later(batch: Batch, trained: Mapping[str, Any], events: Events) -> Batch:
     assert batch.times is not None
     if batch.times.unit != trained["unit"]:
         message = f"the version was trained on times in {trained['unit']}, these are in {batch.times.unit}"
-        where = ", ".join(path.name for path in events.paths)
-        raise EventsError(file=where, column=events.schema.timestamp, message=message)
+        raise EventsError(file=events.names, column=events.schema.timestamp, message=message)
     return batch.where(batch.times.values > trained["last"])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -15,7 +13,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from service.core.predictor import Predictor
-from service.durable import sync_folder
+from service.durable import replacing
 from service.errors import EventsError
 from service.events import Events
 
@@ -68,7 +66,7 @@ def score(
     if not out.parent.is_dir():
         raise EventsError(file=str(out), message="there is no such folder to write to")
     n_rows = 0
-    with _whole_or_nothing(out) as file:
+    with replacing(out) as file:
         with closing(writer_class(file, OUTPUT)) as writer:
             for batch in events.batches():
                 probabilities = predictor.predict_buckets(batch.encode(predictor.schema))
@@ -76,17 +74,3 @@ def score(
                 n_rows += batch.n_rows
                 progress(batch.done)
     return n_rows
-
-
-@contextmanager
-def _whole_or_nothing(path: Path) -> Iterator[BinaryIO]:
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)

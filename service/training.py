@@ -89,11 +89,10 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
                 learner.learn(buckets, labels)
                 progress((number + done) / run.passes)
     measured = metrics.result()
-    where = ", ".join(path.name for path in events.paths)
     if not measured.rows:
-        raise EventsError(file=where, message="there are no rows to learn from")
+        raise EventsError(file=events.names, message="there are no rows to learn from")
     if events.stamps() != stamps:
-        raise EventsError(file=where, message="the events changed while they were learned")
+        raise EventsError(file=events.names, message="the events changed while they were learned")
     weights = learner.weights()
     training = {
         "code_version": __version__,

@@ -79,6 +79,11 @@ class Events:
         self.schema = schema
         self._readers = [reader_for(path) for path in self.paths]
 
+    @property
+    def names(self) -> str:
+        """The files' names, for a message about all of them."""
+        return ", ".join(path.name for path in self.paths)
+
     def batches(self, *, features: bool = True, labels: bool = False, times: bool = False) -> Iterator[Batch]:
         """All rows in their order, in batches of bounded size; only the columns asked for are read.
 

@@ -25,15 +25,14 @@ def holdout_cutoff(events: Events, share: float) -> int:
     Raises:
         EventsError: the schema names no timestamp, there are no rows, or all of them have the same time.
     """
-    where = ", ".join(path.name for path in events.paths)
     if events.schema.timestamp is None:
-        raise EventsError(file=where, message="a split by time needs a `timestamp` in the schema")
+        raise EventsError(file=events.names, message="a split by time needs a `timestamp` in the schema")
     low, high, n_rows = math.inf, -math.inf, 0
     for times in _times(events):
         if len(times):
             low, high, n_rows = min(low, int(times.min())), max(high, int(times.max())), n_rows + len(times)
     if not n_rows:
-        raise EventsError(file=where, message="there are no rows")
+        raise EventsError(file=events.names, message="there are no rows")
     rank = math.ceil((1 - Fraction(str(share))) * n_rows)  # in binary, 30 % of 10 rows are a little more than 3
     latest = high
     while low < high:
@@ -48,7 +47,7 @@ def holdout_cutoff(events: Events, share: float) -> int:
         low, high = low + chosen * width, min(high, low + (chosen + 1) * width - 1)
     if low == latest:
         message = "no row comes after the time of the split"
-        raise EventsError(file=where, column=events.schema.timestamp, message=message)
+        raise EventsError(file=events.names, column=events.schema.timestamp, message=message)
     return int(low)
 
 
