@@ -1,0 +1,100 @@
+"""What a version is for: score, serve; and bucket, the contract it stands on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.cli.options import FILE, store_option
+from service.config import Settings
+from service.core import bucketer
+from service.store import Store
+from service.terminal import say, stage
+
+# gunicorn puts the working directory first on the path, where a folder named `service` would be taken for this package.
+_GUNICORN = """
+import os, sys
+sys.path[0] = sys.argv.pop(1)
+os.chdir(sys.path[0])
+from gunicorn.app.wsgiapp import run
+run(prog="gunicorn")
+"""
+
+
+@click.command(short_help="Score a file of EVENTS into another.")
+@click.argument("events", type=FILE)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
+@store_option
+@click.option("--version", metavar="ID", help="The version to score with.  [default: the current one]")
+def score(events: Path, out: Path, store: Store, version: str | None) -> None:
+    """Score EVENTS into a file: one row out for each row in, in order, with the column `probability`.
+
+    Both files are Parquet, CSV or NDJSON, told by suffix. The output appears whole or not at all.
+    """
+    from service import scoring
+    from service.events import Events
+
+    if out.exists() and out.samefile(events):
+        raise click.UsageError("--out names the events themselves")
+    predictor = store.load(store.current() if version is None else store.resolve(version)).predictor
+    with stage("score") as progress:
+        n_rows = scoring.score(predictor, Events([events], predictor.schema), out, progress=progress)
+    say(f"scored {n_rows:,} rows with version {predictor.version}")
+
+
+@click.command(short_help="Answer predictions over HTTP.")
+@click.option("--host", help="Address to listen on.  [default: $ANDON_HOST or 127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.  [default: $ANDON_PORT or 8000]")
+@click.option("--workers", type=click.IntRange(1, 256), help="Worker processes.  [default: $ANDON_WORKERS or 2]")
+@store_option
+def serve(host: str | None, port: int | None, workers: int | None, store: Store) -> None:
+    """Answer predictions over HTTP with the store's current version, under gunicorn.
+
+    Every setting has an environment variable; docs/configuration.md lists them.
+    """
+    given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "store": store.root.resolve()}
+    settings = replace(Settings.from_environ(), **{name: value for name, value in given.items() if value is not None})
+    if store.pointer() is None:
+        say(f"not ready: no version was promoted in {store.root}")
+    sys.stdout.flush()
+    root = str(Path(__file__).resolve().parents[2])
+    options = ["--config", "python:service.web.gunicorn_conf", "service.web:create_app()"]
+    environ = {**os.environ, **settings.to_environ()}
+    os.execve(sys.executable, [sys.executable, "-c", _GUNICORN, root, *options], environ)
+
+
+@click.command(short_help="Show the bucket of a value, and the Spark SQL for it.")
+@click.argument("field")
+@click.argument("value", required=False)
+@click.option("--n-buckets", default=2**20, show_default=True, help="Size of the table, a power of two.")
+def bucket(field: str, value: str | None, n_buckets: int) -> None:
+    """Show which bucket VALUE of FIELD falls into, and how Spark SQL computes the same; no VALUE means missing.
+
+    VALUE is the canonical form: a string as it is, an integer in decimal, `true` or `false`, the index of a
+    number's bin.
+    """
+    if not bucketer.is_bucket_count(n_buckets):
+        expected = f"a power of two from {bucketer.MIN_BUCKETS} to {bucketer.MAX_BUCKETS}"
+        raise click.BadParameter(f"expected {expected}, found {n_buckets}", param_hint="--n-buckets")
+    try:
+        hashed = bucketer.hash_value(field, bucketer.canonical(value))
+    except UnicodeEncodeError:
+        raise click.UsageError("FIELD and VALUE must be UTF-8") from None
+    answer = {
+        "field": field,
+        "value": value,
+        "hash": str(hashed),
+        "bucket": bucketer.bucket(hashed, n_buckets),
+        "n_buckets": n_buckets,
+        "spark_sql": bucketer.spark_sql(field, value, n_buckets),
+    }
+    click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+COMMANDS = (score, serve, bucket)
