@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve as sklearn_curve
 from sklearn.metrics import log_loss, roc_auc_score
 
-from service.core.metrics import RunningMetrics, auc, entropy, evaluate, log_losses
+from service.core.metrics import (
+    RunningMetrics,
+    auc,
+    calibration_curve,
+    calibration_error,
+    entropy,
+    evaluate,
+    log_losses,
+)
 
 NO_LABELS = np.empty(0, dtype=np.int8)
 NO_PROBABILITIES = np.empty(0, dtype=np.float64)
@@ -95,8 +104,86 @@ def test_the_stream_takes_probabilities_of_exactly_zero_and_one():
     assert running.result().auc == 1.0
 
 
+def test_the_bins_of_a_curve_hold_as_many_rows_each():
+    """Against a sort and a cut into 20; scikit-learn's curve has the same means by its quantile strategy."""
+    labels, probabilities = sample(4)
+    curve = calibration_curve(labels, probabilities)
+    order = np.argsort(probabilities)
+    expected = [(100, probabilities[rows].mean(), labels[rows].mean()) for rows in np.split(order, 20)]
+    assert [(part.rows, part.predicted, part.observed) for part in curve] == [pytest.approx(part) for part in expected]
+    observed, predicted = sklearn_curve(labels, probabilities, n_bins=20, strategy="quantile")
+    assert [part.predicted for part in curve] == pytest.approx(predicted.tolist())
+    assert [part.observed for part in curve] == pytest.approx(observed.tolist())
+    by_hand = sum(100 * abs(predicted - observed) for _, predicted, observed in expected) / 2_000
+    assert evaluate(labels, probabilities).expected_calibration_error == pytest.approx(by_hand, rel=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9) | st.integers(0, 99)), min_size=1, max_size=120))
+def test_a_curve_has_every_row_once_in_ascending_bins_and_equal_predictions_together(rows):
+    labels, cells = np.array(rows, dtype=np.int8).T
+    probabilities = cells / 100
+    curve = calibration_curve(labels, probabilities)
+    assert 1 <= len(curve) <= 20
+    assert sum(part.rows for part in curve) == len(rows)
+    assert sum(part.rows * part.observed for part in curve) == pytest.approx(labels.sum())
+    ascending, first = np.sort(probabilities), 0
+    for part in curve:
+        last = first + part.rows
+        assert part.predicted == pytest.approx(ascending[first:last].mean())
+        assert last == len(rows) or ascending[last - 1] < ascending[last]
+        first = last
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=50))
+def test_the_calibration_error_is_at_least_the_whole_s_and_at_most_one(rows):
+    labels, probabilities = np.array([label for label, _ in rows], np.int8), np.array([p for _, p in rows])
+    error = calibration_error(calibration_curve(labels, probabilities))
+    assert abs(probabilities.mean() - labels.mean()) - 1e-12 <= error <= 1 + 1e-12
+
+
+@pytest.mark.parametrize(("low", "high"), [(50, 50), (50, 51), (51, 50), (1, 2), (90, 10), (10, 90)])
+def test_two_predictions_are_two_bins(low, high):
+    probabilities = np.array([0.25, 0.75]).repeat([low, high])
+    curve = calibration_curve((probabilities < 0.5).astype(np.int8), probabilities)
+    assert [(part.rows, part.predicted, part.observed) for part in curve] == [(low, 0.25, 1.0), (high, 0.75, 0.0)]
+    assert calibration_error(curve) == pytest.approx(0.75)
+
+
+def test_errors_that_cancel_in_the_calibration_ratio_do_not_in_the_calibration_error():
+    probabilities = np.array([0.3, 0.7]).repeat(100)
+    labels = np.array([0, 1] * 100, dtype=np.int8)
+    metrics = evaluate(labels, probabilities)
+    assert metrics.calibration_ratio == pytest.approx(1.0)
+    assert metrics.expected_calibration_error == pytest.approx(0.2)
+
+
+def test_a_constant_prediction_has_one_bin():
+    labels, _ = sample(5)
+    (part,) = calibration_curve(labels, np.full(len(labels), 0.25))
+    assert (part.rows, part.predicted, part.observed) == (2_000, 0.25, pytest.approx(labels.mean()))
+
+
+def test_chance_gives_a_perfect_model_an_error_of_0_8_standard_errors_of_a_bin():
+    """E|N(0, 1)| is sqrt(2 / pi); over 40 models of 20 bins, its mean has a standard deviation of 2.7 %."""
+    random = np.random.default_rng(6)
+    errors = []
+    for _ in range(40):
+        probabilities = random.uniform(0.45, 0.55, size=4_000)
+        labels = (random.random(4_000) < probabilities).astype(np.int8)
+        errors.append(evaluate(labels, probabilities).expected_calibration_error)
+    assert np.mean(errors) == pytest.approx(math.sqrt(2 / math.pi) * math.sqrt(0.25 / 200), rel=0.08)
+
+
+@pytest.mark.parametrize(("labels", "probabilities"), [([], []), ([0, 1], [0.5, math.nan])])
+def test_without_rows_or_with_a_nan_there_is_no_curve_and_its_error_is_nan(labels, probabilities):
+    curve = calibration_curve(np.array(labels, dtype=np.int8), np.array(probabilities))
+    assert curve == []
+    assert math.isnan(calibration_error(curve))
+
+
+EVERY = {"log_loss", "base_log_loss", "normalized_entropy", "auc", "calibration_ratio", "expected_calibration_error"}
 UNDEFINED = [
-    ([], [], {"log_loss", "base_log_loss", "normalized_entropy", "auc", "calibration_ratio"}),
+    ([], [], EVERY),
     ([0, 0], [0.1, 0.2], {"normalized_entropy", "auc", "calibration_ratio"}),
     ([1, 1], [0.1, 0.2], {"normalized_entropy", "auc"}),
     ([0, 1], [0.1, 0.2], set()),
@@ -108,11 +195,12 @@ def test_what_the_rows_do_not_define_is_nan_and_left_out_of_the_document(labels,
     labels, probabilities = np.array(labels, dtype=np.int8), np.array(probabilities, dtype=np.float64)
     running = RunningMetrics()
     running.update(labels, probabilities)
-    names = {"rows", "positives", "log_loss", "base_log_loss", "normalized_entropy", "auc", "calibration_ratio"}
-    for metrics in (evaluate(labels, probabilities), running.result()):
-        assert {name for name in names if math.isnan(getattr(metrics, name))} == undefined
+    names = {"rows", "positives"} | EVERY
+    streamed = undefined | {"expected_calibration_error"}
+    for metrics, absent in ((evaluate(labels, probabilities), undefined), (running.result(), streamed)):
+        assert {name for name in names if math.isnan(getattr(metrics, name))} == absent
         document = metrics.to_document()
-        assert set(document) == names - undefined
+        assert set(document) == names - absent
         assert all(document[name] == getattr(metrics, name) for name in document)
 
 
@@ -120,7 +208,6 @@ def test_a_stream_without_a_batch_has_no_metrics():
     assert RunningMetrics().result().to_document() == {"rows": 0, "positives": 0}
 
 
-def test_a_probability_that_is_nan_leaves_no_log_loss():
+def test_of_a_probability_that_is_nan_no_metric_is_made():
     metrics = evaluate(np.array([0, 1], dtype=np.int8), np.array([0.5, math.nan]))
-    assert "log_loss" not in metrics.to_document()
-    assert "normalized_entropy" not in metrics.to_document()
+    assert metrics.to_document() == {"rows": 2, "positives": 1, "base_log_loss": pytest.approx(math.log(2))}

@@ -1,0 +1,318 @@
+"""Comparisons against the naive bootstrap, DeLong's formula and simulations whose truth is planted."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss, roc_auc_score
+
+from service.core.comparison import METRICS, compare
+from service.core.metrics import auc, entropy, evaluate
+
+NORMAL_95, NORMAL_80 = 1.9599639845400545, 0.8416212335729143  # quantiles of the normal distribution at 0.975 and 0.8
+
+
+class Population:
+    """Kinds of rows, all equally frequent: what is true of each, and what two models predict of it."""
+
+    def __init__(self, seed, noise, n_kinds=150):
+        random = np.random.default_rng(seed)
+        logits = random.normal(-1, 1, size=n_kinds)
+        off = random.normal(0, 1, size=(n_kinds, 2)) * noise
+        self.share = 1 / (1 + np.exp(-logits))
+        self.candidate, self.baseline = 1 / (1 + np.exp(-(logits + off.T)))
+
+    def rows(self, random, n_rows):
+        kinds = random.integers(len(self.share), size=n_rows)
+        labels = (random.random(n_rows) < self.share[kinds]).astype(np.int8)
+        return labels, self.candidate[kinds], self.baseline[kinds]
+
+    def true(self, model):
+        """The metrics of infinitely many rows, by enumeration of the kinds."""
+        ones, zeros = self.share / self.share.sum(), (1 - self.share) / (1 - self.share).sum()
+        loss = -(self.share * np.log(model) + (1 - self.share) * np.log(1 - model)).mean()
+        order = (model[:, np.newaxis] > model) + (model[:, np.newaxis] == model) / 2
+        return {
+            "log_loss": loss,
+            "normalized_entropy": loss / entropy(self.share.mean()),
+            "auc": ones @ order @ zeros,
+            "calibration_ratio": model.mean() / self.share.mean(),
+        }
+
+    def true_change(self):
+        candidate, baseline = self.true(self.candidate), self.true(self.baseline)
+        return {metric: candidate[metric] - baseline[metric] for metric in METRICS}
+
+
+POPULATION = Population(7, noise=(0.5, 0.7))
+
+
+def naive_metrics(labels, probabilities):
+    share = labels.mean()
+    base = -share * math.log(share) - (1 - share) * math.log(1 - share)
+    loss = log_loss(labels, probabilities)
+    return np.array([loss, loss / base, roc_auc_score(labels, probabilities), probabilities.mean() / share])
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return POPULATION.rows(np.random.default_rng(3), 400)
+
+
+@pytest.fixture(scope="module")
+def naive(sample):
+    """Changes of the metrics, absolute and relative, of 500 resamples of the rows themselves: ``(500, 4)`` each."""
+    random = np.random.default_rng(4)
+    labels, *models = sample
+    changes, relatives = [], []
+    for _ in range(500):
+        drawn = random.integers(len(labels), size=len(labels))
+        candidate, baseline = (naive_metrics(labels[drawn], model[drawn]) for model in models)
+        changes.append(candidate - baseline)
+        relatives.append((candidate - baseline) / baseline)
+    return np.array(changes), np.array(relatives)
+
+
+@pytest.mark.parametrize("kind", ["change", "relative"])
+def test_it_agrees_with_resampling_the_rows_and_scikit_learn_s_metrics(sample, naive, kind):
+    """500 resamples know a standard error within 3.2 % (one sigma), and an end of the interval within 0.12 of it."""
+    found = compare(*sample, replicates=4_000)
+    for column, metric in zip(naive[kind == "relative"].T, METRICS, strict=True):
+        change = getattr(found[metric], kind)
+        error = column.std(ddof=1)
+        assert change.standard_error == pytest.approx(error, rel=0.1), metric
+        assert change.interval == pytest.approx(np.quantile(column, (0.025, 0.975)), abs=0.4 * error), metric
+
+
+@pytest.mark.parametrize("decimals", [None, 2])
+@pytest.mark.parametrize("n_rows", [2, 400, 300_000, 600_000])
+def test_the_values_are_those_of_the_metrics(n_rows, decimals):
+    """Over one block of rows and over several, with runs of equal predictions across their borders."""
+    random = np.random.default_rng(5)
+    labels = np.arange(n_rows, dtype=np.int8) % 2
+    candidate, baseline = random.beta(1, 3, size=(2, n_rows)).round(decimals or 17)
+    found = compare(labels, candidate, baseline, replicates=40, groups=100)
+    expected, base = evaluate(labels, candidate), evaluate(labels, baseline)
+    assert tuple(found) == METRICS
+    for metric, comparison in found.items():
+        assert comparison.metric == metric
+        assert comparison.candidate == pytest.approx(getattr(expected, metric), rel=1e-12)
+        assert comparison.baseline == pytest.approx(getattr(base, metric), rel=1e-12)
+        change = comparison.candidate - comparison.baseline
+        assert comparison.change.value == pytest.approx(change, abs=1e-12)
+        assert comparison.relative.value == pytest.approx(change / comparison.baseline, abs=1e-12)
+        assert comparison.change.rows == comparison.relative.rows == n_rows
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+def test_the_standard_error_of_the_auc_is_delong_s(decimals):
+    labels, *models = POPULATION.rows(np.random.default_rng(6), 1_500)
+    models = models if decimals is None else [model.round(decimals) for model in models]
+    spread = {1: [], 0: []}
+    for model in models:
+        ones, zeros = model[labels == 1, np.newaxis], model[labels == 0]
+        order = (ones > zeros) + (ones == zeros) / 2
+        spread[1].append(order.mean(axis=1))
+        spread[0].append(order.mean(axis=0))
+    variance = sum(np.var(candidate - baseline, ddof=1) / len(candidate) for candidate, baseline in spread.values())
+    found = compare(labels, *models, replicates=6_000)["auc"].change
+    assert found.standard_error == pytest.approx(math.sqrt(variance), rel=0.04)
+
+
+def test_95_of_100_intervals_hold_the_true_change():
+    """300 simulations: a count of 285 has a standard deviation of 3.8, and what is accepted is three of them."""
+    random, true = np.random.default_rng(8), POPULATION.true_change()
+    held = dict.fromkeys(METRICS, 0)
+    for seed in range(300):
+        found = compare(*POPULATION.rows(random, 600), replicates=400, seed=seed)
+        for metric in METRICS:
+            low, high = found[metric].change.interval
+            held[metric] += low <= true[metric] <= high
+    assert all(273 <= count <= 297 for count in held.values()), held
+
+
+def test_the_confidence_is_the_share_of_resamples_inside():
+    rows = POPULATION.rows(np.random.default_rng(9), 2_000)
+    for confidence, normal in ((0.5, 0.6744897501960817), (0.8, 1.2815515655446004), (0.99, 2.5758293035489004)):
+        change = compare(*rows, replicates=5_000, confidence=confidence)["log_loss"].change
+        assert (change.interval[1] - change.interval[0]) / change.standard_error / 2 == pytest.approx(normal, rel=0.06)
+        assert change.confidence == confidence
+
+
+def test_groups_of_rows_have_the_standard_error_of_the_rows():
+    """The mean over ten groupings into 2,000; each is off by some 2.5 %, hence their mean by 0.8 % (one sigma).
+
+    The rows are in the order of a prediction: groups of neighbours would be off by far.
+    """
+    labels, candidate, baseline = POPULATION.rows(np.random.default_rng(10), 50_000)
+    order = np.argsort(candidate)
+    rows = labels[order], candidate[order], baseline[order]
+    ungrouped = compare(*rows, replicates=2_500, groups=50_000)
+    grouped = [compare(*rows, replicates=1_500, groups=2_000, seed=seed) for seed in range(10)]
+    for metric in METRICS:
+        for kind in ("change", "relative"):
+            errors = [getattr(found[metric], kind).standard_error for found in grouped]
+            assert np.mean(errors) == pytest.approx(getattr(ungrouped[metric], kind).standard_error, rel=0.05), metric
+
+
+def test_at_the_rows_needed_a_true_change_is_found_with_the_power_asked_for():
+    """300 simulations: a share of 0.8 has a standard deviation of 0.023."""
+    random, population = np.random.default_rng(11), Population(7, noise=(0.3, 0.9))
+    pilot = compare(*population.rows(random, 20_000))["log_loss"].change
+    n_rows = pilot.rows_needed(population.true_change()["log_loss"])
+    assert 100 < n_rows < 1_000
+    found = 0
+    for seed in range(300):
+        change = compare(*population.rows(random, n_rows), replicates=400, seed=seed)["log_loss"].change
+        found += not change.interval[0] <= 0 <= change.interval[1]
+    assert found / 300 == pytest.approx(0.8, abs=0.08)
+
+
+def test_what_is_detectable_is_in_standard_errors_and_the_rows_needed_follow_from_it(sample):
+    for comparison in compare(*sample).values():
+        for change in (comparison.change, comparison.relative):
+            detectable = change.detectable()
+            assert detectable == pytest.approx((NORMAL_95 + NORMAL_80) * change.standard_error)
+            assert change.detectable(0.5) == pytest.approx(NORMAL_95 * change.standard_error)
+            assert change.rows_needed(detectable / 2) == pytest.approx(4 * 400, abs=1)
+            assert change.rows_needed(-2 * detectable) == pytest.approx(100, abs=1)
+            assert change.rows_needed(0.0) is change.rows_needed(math.nan) is change.rows_needed(5e-324) is None
+
+
+def test_a_run_is_repeated_to_the_bit_and_another_seed_is_another_run():
+    rows = POPULATION.rows(np.random.default_rng(12), 30_000)
+    first, again = (compare(*rows, replicates=200, seed=1) for _ in range(2))
+    other = compare(*rows, replicates=200, seed=2)
+    assert first == again
+    for metric in METRICS:
+        assert first[metric].change.interval != other[metric].change.interval
+        assert first[metric].change.value == pytest.approx(other[metric].change.value, abs=1e-12)
+
+
+@pytest.mark.parametrize("n_rows", [400, 30_000])
+def test_the_same_predictions_have_a_change_of_exactly_nothing(n_rows):
+    labels, candidate, _ = POPULATION.rows(np.random.default_rng(13), n_rows)
+    for comparison in compare(labels, candidate, candidate.copy(), replicates=200).values():
+        assert comparison.candidate == comparison.baseline
+        for change in (comparison.change, comparison.relative):
+            assert (change.value, change.interval, change.standard_error) == (0.0, (0.0, 0.0), 0.0)
+
+
+@pytest.mark.parametrize("n_rows", [400, 30_000])
+def test_swapping_the_models_turns_the_change_round(n_rows):
+    labels, candidate, baseline = POPULATION.rows(np.random.default_rng(14), n_rows)
+    found = compare(labels, candidate, baseline, replicates=200)
+    swapped = compare(labels, baseline, candidate, replicates=200)
+    for metric in METRICS:
+        one, other = found[metric].change, swapped[metric].change
+        assert found[metric].candidate == swapped[metric].baseline
+        assert found[metric].baseline == swapped[metric].candidate
+        assert (one.value, one.standard_error) == (-other.value, other.standard_error)
+        assert one.interval == tuple(-end for end in reversed(other.interval))
+
+
+def test_the_relative_change_of_normalised_entropy_is_that_of_log_loss(sample):
+    found = compare(*sample)
+    loss, normalized = found["log_loss"].relative, found["normalized_entropy"].relative
+    assert normalized.interval == pytest.approx(loss.interval, rel=1e-12)
+    assert normalized.standard_error == pytest.approx(loss.standard_error, rel=1e-12)
+
+
+def known(change):
+    """Whether a change has a value, and whether it has an interval; one without has no other certainty either."""
+    ends = [math.isnan(end) for end in change.interval]
+    assert ends[0] == ends[1] == math.isnan(change.standard_error) == math.isnan(change.detectable())
+    assert ends[0] or change.interval[0] <= change.interval[1]
+    assert (change.rows_needed(0.01) is None) == ends[0]
+    return not math.isnan(change.value), not ends[0]
+
+
+ALL, NONE = set(METRICS), set()
+PARTLY_DEFINED = [
+    ("no rows", [], [], [], NONE, NONE),
+    ("one row", [1], [0.3], [0.4], {"log_loss", "calibration_ratio"}, NONE),
+    ("zeros only", [0] * 50, [0.3] * 50, [0.4] * 50, {"log_loss"}, {"log_loss"}),
+    ("ones only", [1] * 50, [0.3] * 50, [0.4] * 50, *[{"log_loss", "calibration_ratio"}] * 2),
+    ("candidate NaN", [0, 1] * 50, [0.3] * 99 + [math.nan], [0.4] * 100, NONE, NONE),
+    ("baseline NaN", [0, 1] * 50, [0.3] * 100, [math.nan] + [0.4] * 99, NONE, NONE),
+    ("ones too few to resample", [0] * 500 + [1] * 2, [0.3] * 502, [0.4] * 502, ALL, {"log_loss"}),
+    ("just enough ones", [0] * 500 + [1] * 8, [0.3] * 508, [0.4] * 508, ALL, ALL),
+]
+
+
+@pytest.mark.parametrize(
+    ("labels", "candidate", "baseline", "with_value", "with_interval"),
+    [case[1:] for case in PARTLY_DEFINED],
+    ids=[case[0] for case in PARTLY_DEFINED],
+)
+def test_what_the_rows_do_not_define_is_nan(labels, candidate, baseline, with_value, with_interval):
+    found = compare(np.array(labels, dtype=np.int8), np.array(candidate, float), np.array(baseline, float))
+    for kind in ("change", "relative"):
+        certainty = {metric: known(getattr(comparison, kind)) for metric, comparison in found.items()}
+        assert {metric for metric, (value, _) in certainty.items() if value} == with_value
+        assert {metric for metric, (_, interval) in certainty.items() if interval} == with_interval
+
+
+def test_a_nan_of_one_model_leaves_the_other_s_value():
+    labels, good, bad = np.array([0, 1], np.int8), np.array([0.2, 0.6]), np.array([0.2, math.nan])
+    for metric, comparison in compare(labels, good, bad).items():
+        assert comparison.candidate == pytest.approx(getattr(evaluate(labels, good), metric))
+        assert math.isnan(comparison.baseline)
+
+
+def test_a_baseline_of_zero_has_no_relative_change():
+    labels, certain = np.array([0, 1] * 20, np.int8), np.array([0.0, 1.0] * 20)
+    found = compare(labels, np.full(40, 0.5), certain)["log_loss"]
+    assert known(found.change) == (True, True)
+    assert known(found.relative) == (False, False)
+
+
+PREDICTIONS = st.integers(0, 4).map(lambda quarter: quarter / 4) | st.floats(0, 1) | st.just(math.nan)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), PREDICTIONS, PREDICTIONS), max_size=20), st.integers(2, 25))
+def test_any_rows_can_be_compared(rows, groups):
+    labels, candidate, baseline = np.array(rows, dtype=float).reshape(-1, 3).T
+    labels = labels.astype(np.int8)
+    for comparison in compare(labels, candidate, baseline, replicates=40, groups=groups).values():
+        has_value, _ = known(comparison.change)
+        known(comparison.relative)
+        assert has_value == (not math.isnan(comparison.candidate) and not math.isnan(comparison.baseline))
+    assert comparison.metric == METRICS[-1]
+    found = compare(labels, candidate, baseline, replicates=40)["auc"].candidate
+    assert found == pytest.approx(auc(labels, candidate), nan_ok=True)
+
+
+TWO = np.array([0, 1], dtype=np.int8), np.array([0.2, 0.6]), np.array([0.3, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"replicates": 38}, "38 replicates are too few for an interval of confidence 0.95"),
+        ({"replicates": 0}, "0 replicates"),
+        ({"confidence": 0.0}, "confidence 0.0"),
+        ({"confidence": 1.0}, "confidence 1.0"),
+        ({"confidence": math.nan}, "confidence nan"),
+        ({"groups": 1}, "groups must be from 2 to 65536, not 1"),
+        ({"groups": 2**16 + 1}, "not 65537"),
+    ],
+)
+def test_a_parameter_outside_its_bounds_is_refused(parameters, said):
+    with pytest.raises(ValueError, match=said):
+        compare(*TWO, **parameters)
+
+
+def test_39_replicates_are_enough_for_95_percent_and_19_for_90():
+    for replicates, confidence in ((39, 0.95), (19, 0.9)):
+        known(compare(*TWO, replicates=replicates, confidence=confidence)["log_loss"].change)
+
+
+def test_models_that_did_not_predict_the_same_rows_are_refused():
+    labels, candidate, baseline = TWO
+    short = candidate[:1]
+    for rows in ((labels[:1], candidate, baseline), (labels, short, baseline), (labels, candidate, short)):
+        with pytest.raises(ValueError, match="are not of the same rows"):
+            compare(*rows)
