@@ -1,21 +1,19 @@
 """One immutable model folder: written once, named by its content, verified on every load.
 
     manifest.json   format, schema and its fingerprint, bucket contract, training run, digest of every other file
-    weights.npy     float32, shape (n_buckets + 1,), the intercept last; opened memory-mapped and read-only
+    weights.npy     float32, shape (n_buckets + 1,), the intercept last
     golden.json     requests with the probabilities that this model must give
+    seen.npy        what training saw: hash and number of rows of each value of each field (see ``core.seen``)
     reports/        gate reports, which come later and are no part of the content
 
 The version id is the first 32 hexadecimal digits of the SHA-256 of ``manifest.json``, which itself holds the SHA-256 of
-the other files: any changed bit changes a digest. No pickle, no code.
+the other files: any changed bit changes a digest. No pickle, no code. How the files are opened: ``sealed``.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import mmap
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,26 +22,26 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.lib import format as numpy_format
 
 from service.core import bucketer
 from service.core.documents import Document, Strict, Text, load_document, load_schema
 from service.core.features import Schema
 from service.core.model import LinearModel, Weights
 from service.core.predictor import Predictor
+from service.core.seen import SEEN_TYPE, Seen
 from service.durable import sync_folder, write_new
 from service.errors import ArtefactInvalid, DocumentError, FeatureError
+from service.sealed import CHUNK_BYTES, array_in, array_parts, read_sealed, read_whole
 
-npy: Any = numpy_format  # numpy has no types for it
-
-FORMAT = 1
+FORMAT = 2
 """The artefact format. Another bucket contract is another format."""
 
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.npy"
 GOLDEN = "golden.json"
+SEEN = "seen.npy"
 REPORTS = "reports"
-CONTENT = (WEIGHTS, GOLDEN)
+CONTENT = (WEIGHTS, GOLDEN, SEEN)
 
 ID_LENGTH = 32
 """Hexadecimal digits of a version id: 128 bits."""
@@ -62,11 +60,12 @@ class Golden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artefact:
-    """A verified artefact: its manifest, and the predictor that passed its golden requests."""
+    """A verified artefact: its manifest, the predictor that passed its golden requests, and what training saw."""
 
     version: str
     manifest: Mapping[str, Any]
     predictor: Predictor
+    seen: Seen
 
 
 class _ManifestDocument(Document):
@@ -76,6 +75,7 @@ class _ManifestDocument(Document):
     schema = Strict(dict, "a schema document", required=True)
     schema_fingerprint = Text(required=True)
     training = Strict(dict, "the training run", required=True)
+    seen = Strict(dict, "a number of values for each field", required=True)
     files = Strict(dict, "a digest for each file", required=True)
 
 
@@ -89,7 +89,9 @@ class _GoldenDocument(Document):
     probabilities = Strict(list, "an array of numbers", required=True)
 
 
-def write(folder: Path, *, schema: Schema, weights: Weights, golden: Golden, training: Mapping[str, Any]) -> str:
+def write(
+    folder: Path, *, schema: Schema, weights: Weights, golden: Golden, seen: Seen, training: Mapping[str, Any]
+) -> str:
     """Write an artefact into ``folder`` (made here), every byte of it on the disk, and return its version id.
 
     The same arguments give the same bytes, hence the same id: nothing in ``training`` may be a time of day or a path.
@@ -97,8 +99,9 @@ def write(folder: Path, *, schema: Schema, weights: Weights, golden: Golden, tra
     folder.mkdir()
     answers = {"instances": list(golden.instances), "probabilities": list(golden.probabilities)}
     files = {
-        WEIGHTS: write_new(folder / WEIGHTS, *_array_bytes(weights)),
+        WEIGHTS: write_new(folder / WEIGHTS, *array_parts(weights.astype("<f4", copy=False))),
         GOLDEN: write_new(folder / GOLDEN, _json(answers)),
+        SEEN: write_new(folder / SEEN, *array_parts(seen.to_array())),
     }
     manifest = {
         "format": FORMAT,
@@ -107,6 +110,7 @@ def write(folder: Path, *, schema: Schema, weights: Weights, golden: Golden, tra
         "schema": schema.to_document(),
         "schema_fingerprint": schema.fingerprint,
         "training": dict(training),
+        "seen": seen.sizes,
         "files": files,
     }
     text = _json(manifest)
@@ -120,38 +124,44 @@ def version_id(manifest: bytes) -> str:
     return sha256(manifest).hexdigest()[:ID_LENGTH]
 
 
+def size_of(manifest: Mapping[str, Any]) -> int:
+    """The bytes of all files of the artefact with this manifest, which is itself one of them; reports not counted."""
+    sizes: list[int] = [stated["bytes"] for stated in manifest["files"].values()]
+    return len(_json(manifest)) + sum(sizes)
+
+
 def read_manifest(folder: Path, version: str) -> dict[str, Any]:
     """The checked manifest of the artefact in ``folder``, without a look at the other files.
 
     Raises:
         ArtefactInvalid: it is not the manifest that gave the version its name, or breaks a rule.
     """
-    text = bytes(_map(folder, MANIFEST, version))
+    text = read_whole(folder / MANIFEST, version)
     if version_id(text) != version:
         raise ArtefactInvalid(version=version, reason=f"{MANIFEST} is not the one that the version is named by")
-    manifest = _parse(text, _ManifestDocument(), name=MANIFEST, version=version)
-    if manifest["format"] != FORMAT:
-        raise ArtefactInvalid(version=version, reason=f"format {manifest['format']} is not {FORMAT}, the known one")
+    document = _parse(text, name=MANIFEST, version=version)
+    number = document.get("format") if isinstance(document, dict) else None
+    if type(number) is int and number != FORMAT:  # before all else: another format has other keys
+        raise ArtefactInvalid(version=version, reason=f"format {number} is not {FORMAT}, the known one")
+    manifest = _checked(_ManifestDocument(), document, name=MANIFEST, version=version)
     if manifest["bucket_contract"] != bucketer.CONTRACT:
         raise ArtefactInvalid(version=version, reason=f"its bucket contract is not {bucketer.CONTRACT}")
+    if set(manifest["files"]) != set(CONTENT):
+        raise ArtefactInvalid(version=version, reason=f"{MANIFEST} lists other files than {', '.join(CONTENT)}")
+    for stated in manifest["files"].values():
+        _checked(_FileDocument(), stated, name=MANIFEST, version=version)
     return manifest
 
 
 def load(folder: Path, version: str) -> Artefact:
-    """Open and verify an artefact: file set, digests, schema, finite weights, golden answers.
+    """Open and verify an artefact: file set, digests, schema, finite weights, golden answers, the table of the seen.
 
     Raises:
         ArtefactInvalid: anything of that is not as it should be; the reason says what.
     """
     manifest = read_manifest(folder, version)
-    _check_file_set(folder, manifest, version)
-    content = {}
-    for name in CONTENT:
-        stated = _checked(_FileDocument(), manifest["files"][name], name=MANIFEST, version=version)
-        data = _map(folder, name, version)
-        if len(data) != stated["bytes"] or sha256(data).hexdigest() != stated["sha256"]:
-            raise ArtefactInvalid(version=version, reason=f"{name} does not have the digest in {MANIFEST}")
-        content[name] = data
+    _check_file_set(folder, version)
+    content = {name: read_sealed(folder / name, version, manifest["files"][name]) for name in CONTENT}
     try:
         schema = load_schema(manifest["schema"], source=MANIFEST)
     except DocumentError as error:
@@ -161,12 +171,18 @@ def load(folder: Path, version: str) -> Artefact:
     model = LinearModel(_weights(content[WEIGHTS], schema, version))
     predictor = Predictor(schema=schema, model=model, version=version)
     check_golden(predictor, _golden(content[GOLDEN], version))
-    return Artefact(version=version, manifest=manifest, predictor=predictor)
+    seen = _seen(content[SEEN], manifest["seen"], schema, version)
+    return Artefact(version=version, manifest=manifest, predictor=predictor, seen=seen)
 
 
 def read_golden(folder: Path, version: str) -> Golden:
-    """The golden requests of an artefact, for a client that wants to ask them over HTTP."""
-    return _golden(_map(folder, GOLDEN, version), version)
+    """The golden requests of an artefact, verified, for a client that wants to ask them over HTTP.
+
+    Raises:
+        ArtefactInvalid: manifest or golden file are not as they should be.
+    """
+    manifest = read_manifest(folder, version)
+    return _golden(read_sealed(folder / GOLDEN, version, manifest["files"][GOLDEN]), version)
 
 
 def check_golden(predictor: Predictor, golden: Golden) -> None:
@@ -185,60 +201,40 @@ def check_golden(predictor: Predictor, golden: Golden) -> None:
             raise ArtefactInvalid(version=predictor.version, reason=reason)
 
 
-def _check_file_set(folder: Path, manifest: Mapping[str, Any], version: str) -> None:
-    if set(manifest["files"]) != set(CONTENT):
-        raise ArtefactInvalid(version=version, reason=f"{MANIFEST} lists other files than {', '.join(CONTENT)}")
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name == REPORTS and entry.is_dir(follow_symlinks=False):
-                continue
-            if entry.name not in (MANIFEST, *CONTENT) or not entry.is_file(follow_symlinks=False):
-                raise ArtefactInvalid(version=version, reason=f"{entry.name!r} is no file of an artefact")
-
-
-def _map(folder: Path, name: str, version: str) -> mmap.mmap | bytes:
-    """A file's content as a read-only map: what is digested is then the very memory that is used."""
+def _check_file_set(folder: Path, version: str) -> None:
     try:
-        # Not to block: a named pipe in the file's place would never open.
-        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name == REPORTS and entry.is_dir(follow_symlinks=False):
+                    continue
+                if entry.name not in (MANIFEST, *CONTENT) or not entry.is_file(follow_symlinks=False):
+                    raise ArtefactInvalid(version=version, reason=f"{entry.name!r} is no file of an artefact")
     except OSError as error:
-        raise ArtefactInvalid(version=version, reason=f"{name} can't be opened: {error.strerror}") from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ArtefactInvalid(version=version, reason=f"{name} is no regular file")
-        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) if status.st_size else b""
-    finally:
-        os.close(descriptor)
+        raise ArtefactInvalid(version=version, reason=f"its folder can't be listed: {error.strerror}") from None
 
 
-def _weights(data: mmap.mmap | bytes, schema: Schema, version: str) -> Weights:
-    head = io.BytesIO(data[:4096])
-    try:
-        if npy.read_magic(head) != (1, 0):
-            raise ValueError("not version 1.0 of the format")
-        shape, _, dtype = npy.read_array_header_1_0(head)
-    except Exception as error:  # numpy lets through whatever Python's own parser and tokenizer raise
-        raise ArtefactInvalid(version=version, reason=f"{WEIGHTS} is no array: {error}") from None
-    expected = (schema.n_buckets + 1,)
-    if shape != expected or dtype != np.dtype("<f4") or len(data) != head.tell() + 4 * expected[0]:
-        raise ArtefactInvalid(version=version, reason=f"{WEIGHTS} is not float32 of shape {expected}")
-    weights: Weights = np.frombuffer(data, dtype="<f4", offset=head.tell())
-    if not np.isfinite(weights).all():
+def _weights(data: memoryview, schema: Schema, version: str) -> Weights:
+    dtype = np.dtype("<f4")
+    weights: Weights = array_in(data, name=WEIGHTS, dtype=dtype, shape=(schema.n_buckets + 1,), version=version)
+    step = CHUNK_BYTES // dtype.itemsize
+    if not all(np.isfinite(weights[start : start + step]).all() for start in range(0, len(weights), step)):
         raise ArtefactInvalid(version=version, reason=f"{WEIGHTS} holds values that are not finite")
     return weights
 
 
-def _array_bytes(weights: Weights) -> tuple[bytes, memoryview]:
-    """The header and the data of an ``.npy`` file, the data not copied."""
-    array = np.ascontiguousarray(weights, dtype="<f4")
-    header = io.BytesIO()
-    npy.write_array_header_1_0(header, npy.header_data_from_array_1_0(array))
-    return header.getvalue(), array.data.cast("B")
+def _seen(data: memoryview, sizes: Mapping[str, Any], schema: Schema, version: str) -> Seen:
+    names = [field.name for field in schema.fields]
+    if set(sizes) != set(names) or not all(type(size) is int and size >= 0 for size in sizes.values()):
+        raise ArtefactInvalid(version=version, reason=f"{MANIFEST} does not say how much was seen of each field")
+    array = array_in(data, name=SEEN, dtype=SEEN_TYPE, shape=(sum(sizes.values()),), version=version)
+    try:
+        return Seen(array, {name: sizes[name] for name in names})
+    except ValueError as error:
+        raise ArtefactInvalid(version=version, reason=f"{SEEN}: {error}") from None
 
 
-def _golden(data: mmap.mmap | bytes, version: str) -> Golden:
-    document = _parse(bytes(data), _GoldenDocument(), name=GOLDEN, version=version)
+def _golden(data: memoryview, version: str) -> Golden:
+    document = _checked(_GoldenDocument(), _parse(data, name=GOLDEN, version=version), name=GOLDEN, version=version)
     instances, probabilities = document["instances"], document["probabilities"]
     if not instances or len(instances) != len(probabilities):
         reason = f"{GOLDEN} has {len(instances)} requests and {len(probabilities)} answers"
@@ -250,12 +246,12 @@ def _golden(data: mmap.mmap | bytes, version: str) -> Golden:
     return Golden(instances=instances, probabilities=probabilities)
 
 
-def _parse(text: bytes, checker: Document, *, name: str, version: str) -> dict[str, Any]:
+def _parse(text: bytes | memoryview, *, name: str, version: str) -> object:
     try:
-        document = orjson.loads(text)
+        document: object = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ArtefactInvalid(version=version, reason=f"{name} is not JSON: {error}") from None
-    return _checked(checker, document, name=name, version=version)
+    return document
 
 
 def _checked(checker: Document, document: object, *, name: str, version: str) -> dict[str, Any]:

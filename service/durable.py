@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
+
+_TEMPORARY = re.compile(r"\..+-[0-9a-f]{16}")
 
 
 def write_new(path: Path, *parts: bytes | memoryview) -> dict[str, str | int]:
@@ -33,6 +36,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there, and those above it; its entry is on the disk then."""
+    if not folder.parent.exists():
+        make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)  # also where it was there: its maker may have died before this
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write, put in the place of ``path`` when the block ends well: old or new, never a mixture."""
@@ -46,6 +57,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file has such a name as :func:`replacing` writes under; one stays behind when its writer is killed."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -125,6 +125,23 @@ class NotBlessed(StoreError):
         self.reason = reason
 
 
+class ChangeUnconfirmed(StoreError):
+    """A change of the pointer that took effect, but of which not everything could be written down."""
+
+    def __init__(self, *, version: str, reason: str) -> None:
+        super().__init__(f"version {version} is current now, but the disk has not confirmed all of it: {reason}")
+        self.version = version
+        self.reason = reason
+
+
+class AuditDamaged(StoreError):
+    """An audit log with lines that are no change; ``damage`` says what is wrong with each."""
+
+    def __init__(self, *, damage: Iterable[str]) -> None:
+        self.damage = tuple(damage)
+        super().__init__(f"the audit log is damaged: {'; '.join(self.damage)}")
+
+
 class NoModel(StoreError):
     """There is no verified model to answer with; ``reason`` says why."""
 
@@ -138,3 +155,11 @@ class NoPredecessor(StoreError):
 
     def __init__(self) -> None:
         super().__init__("the current version has no predecessor to roll back to")
+
+
+class NotFirstRelease(AndonError):
+    """A first release was announced in a store that has a version to compare with."""
+
+    def __init__(self, *, baseline: str) -> None:
+        super().__init__(f"this is no first release: it would replace version {baseline} and is compared with that one")
+        self.baseline = baseline

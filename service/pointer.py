@@ -1,8 +1,8 @@
-"""The store's pointer: which version is current, which ones were before it, and the log of every change.
+"""The store's pointer: which version is current, and which ones were before it.
 
     current.json      the pointer, with the change that made it
-    audit.ndjson      every change, one JSON object a line
-    lock              held while the pointer changes
+    audit.ndjson      every change (see ``audit``)
+    lock              held while anything of the store changes that somebody else may change too
 
 The pointer changes only by write to a temporary file, fsync, rename, fsync of the folder, under the lock: it is the old
 or the new one, never in between. It carries its own audit record, so that a crash between the rename and the append
@@ -12,42 +12,57 @@ loses no line: whoever takes the lock next writes it.
 from __future__ import annotations
 
 import fcntl
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from service.artefact import ID_LENGTH
-from service.durable import replace_file
-from service.errors import StoreError
+from service.audit import AuditLog, Change, load_change
+from service.durable import make_folder, replace_file, sync_folder
+from service.errors import ChangeUnconfirmed, StoreError
 
 MAX_PREDECESSORS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One change of the pointer, as the audit log holds it."""
+class Override:
+    """Why a version was made current that no gate has passed, and what the gate had said of it."""
 
-    sequence: int
-    time: str
-    actor: str
-    action: str
-    from_version: str | None
-    to_version: str
     reason: str
+    refusal: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """What is current, what a rollback returns to (newest first), and the change that made it so."""
+    """What is current, what a rollback returns to (newest first), and the change that made it so.
+
+    Attributes:
+        overrides: of those predecessors that were last promoted by an override, that override.
+    """
 
     current: str
     predecessors: tuple[str, ...]
     change: Change
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+
+    def override(self, version: str) -> Override | None:
+        """The override that the current version or a predecessor stands on, or ``None``: a gate has passed it."""
+        if version != self.current:
+            return self.overrides.get(version)
+        if self.change.override is None or self.change.overridden is None:
+            return None
+        return Override(reason=self.change.override, refusal=self.change.overridden)
+
+    def to_document(self) -> dict[str, Any]:
+        """The pointer as the plain document that the file holds; without overrides, it has not their key either."""
+        document = {**asdict(self), "change": self.change.to_document()}
+        if not self.overrides:
+            del document["overrides"]
+        return document
 
 
 class PointerFile:
@@ -60,9 +75,10 @@ class PointerFile:
 
     def __init__(self, root: Path, *, now: Callable[[], str]) -> None:
         self._root = root
-        self.path = root / "current.json"
-        self.audit_path = root / "audit.ndjson"
+        self._lock = root / "lock"
+        self._log = AuditLog(root / "audit.ndjson")
         self._now = now
+        self.path = root / "current.json"
 
     def read(self) -> Pointer | None:
         """The pointer, or ``None`` before the first change.
@@ -71,101 +87,119 @@ class PointerFile:
             StoreError: it can't be read.
         """
         try:
-            document = orjson.loads(self.path.read_bytes())
-            return Pointer(
-                current=_version_name(document["current"]),
-                predecessors=tuple(_version_name(version) for version in document["predecessors"]),
-                change=_change(document["change"]),
-            )
+            return _pointer(orjson.loads(self.path.read_bytes()))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise StoreError(f"the store's pointer {self.path.name} can't be read: {error!r}") from None
 
-    def audit(self) -> list[Change]:
-        """Every change, oldest first; also one that a crash kept from the log and the pointer carries.
+    def log(self) -> tuple[list[Change], list[str]]:
+        """Every change, oldest first, and what is wrong with each line of the log that is none.
 
         Raises:
             StoreError: the log or the pointer can't be read.
         """
+        if not self._lock.exists():  # nothing was ever changed, or all of it was copied without the lock
+            return self._read_log()
+        with open(self._lock, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            return self._read_log()
+
+    def _read_log(self) -> tuple[list[Change], list[str]]:
         pointer = self.read()
-        changes = [self._logged(line) for line in self._whole_lines().splitlines()]
-        if pointer is not None and (not changes or changes[-1].sequence < pointer.change.sequence):
-            changes.append(pointer.change)
-        return changes
+        return self._log.read(None if pointer is None else pointer.change)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock; the store's folder is made if it is missing."""
+        if not self._root.exists():
+            make_folder(self._root)
+        with open(self._lock, "ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @contextmanager
     def locked(self) -> Iterator[Pointer | None]:
-        """Hold the lock; gives the pointer, with an audit log that is whole."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        with open(self._root / "lock", "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """Hold the lock; gives the pointer, with an audit log that is complete."""
+        with self.lock():
             pointer = self.read()
             if pointer is not None:
-                self._mend_audit(pointer)
+                self._log.mend(pointer.change)
             yield pointer
 
     def move(
-        self, old: Pointer | None, version: str, predecessors: tuple[str, ...], *, action: str, actor: str, reason: str
+        self,
+        old: Pointer | None,
+        version: str,
+        predecessors: tuple[str, ...],
+        *,
+        action: str,
+        actor: str,
+        reason: str,
+        override: Override | None = None,
     ) -> Pointer:
-        """Point at ``version``; only for a holder of the lock, which gave it ``old``."""
+        """Point at ``version``; only for a holder of the lock, which gave it ``old``.
+
+        Raises:
+            ChangeUnconfirmed: the pointer is the new one, but something after that failed.
+            OSError: nothing was changed.
+        """
         change = Change(
-            sequence=1 if old is None else old.change.sequence + 1,
+            # Also where somebody put an older pointer back: no number stands in the log twice.
+            sequence=max(0 if old is None else old.change.sequence, self._log.last_sequence()) + 1,
             time=self._now(),
             actor=actor,
             action=action,
             from_version=None if old is None else old.current,
             to_version=version,
             reason=reason,
+            override=None if override is None else override.reason,
+            overridden=None if override is None else override.refusal,
         )
-        pointer = Pointer(current=version, predecessors=predecessors[:MAX_PREDECESSORS], change=change)
-        replace_file(self.path, orjson.dumps(asdict(pointer), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        self._append_audit(change)
+        kept = predecessors[:MAX_PREDECESSORS]
+        known = {} if old is None else {before: old.override(before) for before in kept}
+        overrides = {before: known_override for before, known_override in known.items() if known_override is not None}
+        pointer = Pointer(current=version, predecessors=kept, change=change, overrides=overrides)
+        text = orjson.dumps(pointer.to_document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        try:
+            replace_file(self.path, text)
+            self._log.append(change)
+        except OSError as error:
+            if self.read() == pointer:
+                raise ChangeUnconfirmed(version=version, reason=error.strerror or str(error)) from error
+            raise
         return pointer
 
-    def _append_audit(self, change: Change) -> None:
-        with open(self.audit_path, "ab") as file:
-            file.write(orjson.dumps(asdict(change), option=orjson.OPT_APPEND_NEWLINE))
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _mend_audit(self, pointer: Pointer) -> None:
-        """Write the pointer's own record if a crash kept it from the log, over a half-written line if there is one."""
-        whole = self._whole_lines()
-        if self.audit_path.exists():
-            os.truncate(self.audit_path, len(whole))
-        last = self._logged(whole.splitlines()[-1]).sequence if whole else 0
-        if last < pointer.change.sequence:
-            self._append_audit(pointer.change)
-
-    def _whole_lines(self) -> bytes:
-        try:
-            text = self.audit_path.read_bytes()
-        except FileNotFoundError:
-            return b""
-        except OSError as error:
-            raise StoreError(f"the audit log {self.audit_path.name} can't be read: {error}") from None
-        return text[: text.rfind(b"\n") + 1]
-
-    def _logged(self, line: bytes) -> Change:
-        try:
-            return _change(orjson.loads(line))
-        except (ValueError, TypeError) as error:
-            message = f"{self.audit_path.name} holds a line that is no change ({error!r}); move the file aside to go on"
-            raise StoreError(message) from None
+    def confirm(self) -> None:
+        """Wait until the pointer that stands there is on the disk: its last change may have ended before it was."""
+        sync_folder(self._root)
 
 
-def _change(document: Any) -> Change:
-    """A change read from a file."""
-    change = Change(**document)
-    texts = (change.time, change.actor, change.action, change.to_version, change.reason)
-    if type(change.sequence) is not int or change.sequence < 1 or not all(isinstance(text, str) for text in texts):
-        raise ValueError("a change with a value of another type")
-    return change
+def _pointer(document: Any) -> Pointer:
+    return Pointer(
+        current=_version_name(document["current"]),
+        predecessors=tuple(_version_name(version) for version in document["predecessors"]),
+        change=load_change(document["change"]),
+        overrides={
+            _version_name(version): Override(reason=_text(override["reason"]), refusal=_text(override["refusal"]))
+            for version, override in document.get("overrides", {}).items()
+        },
+    )
+
+
+def is_version_id(value: str) -> bool:
+    """Whether a text has the form of a version's id."""
+    return len(value) == ID_LENGTH and set(value) <= set("0123456789abcdef")
 
 
 def _version_name(value: object) -> str:
     """A version id read from a file, before it becomes part of a path."""
-    if not isinstance(value, str) or len(value) != ID_LENGTH or not set(value) <= set("0123456789abcdef"):
+    if not isinstance(value, str) or not is_version_id(value):
         raise ValueError(f"{value!r} is no version id")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
     return value

@@ -6,7 +6,6 @@ those of predicting tomorrow from yesterday (Blum et al. 1999). Later passes see
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
@@ -16,13 +15,16 @@ import numpy as np
 
 from service import __version__
 from service.artefact import Golden
+from service.core import learner, profile
+from service.core.columnar import bucket_slots
 from service.core.features import Schema
 from service.core.learner import FTRL, Learner
 from service.core.metrics import RunningMetrics
 from service.core.model import LinearModel
 from service.core.predictor import Predictor
+from service.core.profile import Profiler
 from service.errors import EventsError
-from service.events import Batch, Events, holdout_cutoff
+from service.events import Batch, Events, RowSample, holdout_cutoff
 from service.events.columns import MICROSECONDS
 from service.spool import Spool
 from service.store import Store
@@ -53,6 +55,12 @@ class Run:
             raise ValueError(f"holdout must be from 0 to below 1, not {self.holdout}")
 
 
+def warm_up() -> None:
+    """Compile all that training needs, or load it from numba's cache, which takes up to some seconds."""
+    learner.warm_up()
+    profile.warm_up()
+
+
 def train(store: Store, events: Events, run: Run, *, progress: Callable[[float], None] = lambda done: None) -> str:
     """Train a candidate, put it into the store, and return its version id.
 
@@ -68,16 +76,19 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
     stamps, digests = events.stamps(), events.digests()
     cutoff = holdout_cutoff(events, run.holdout) if run.holdout else None
     learner = Learner(n_buckets=schema.n_buckets, parameters=run.learner)
-    sample = _GoldenSample(seed=run.seed)
+    sample = RowSample(size=GOLDEN_ROWS, seed=[run.seed, 1])
     metrics = RunningMetrics()
+    profiler = Profiler(schema)
     span = _Span()
     store.root.mkdir(parents=True, exist_ok=True)
     with Spool(store.root, n_slots=len(schema.slots)) as spool:
         for whole in events.batches(labels=True, times=schema.timestamp is not None):
             batch = _up_to(whole, cutoff)
             assert batch.labels is not None
-            buckets = batch.encode(schema)
+            slots = batch.code(schema)
+            buckets = bucket_slots(schema, slots)
             metrics.update(batch.labels, learner.learn(buckets, batch.labels))
+            profiler.update(slots, batch.labels, None if batch.times is None else batch.times.values)
             sample.offer(batch)
             span.add(batch)
             if run.passes > 1:
@@ -106,11 +117,12 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
         "learner": {"algorithm": "ftrl-proximal", **asdict(run.learner)},
         # Rounded, for the last digits of a sum differ between versions of numpy, and the id should not.
         "progressive_validation": {name: round(value, 9) for name, value in measured.to_document().items()},
+        "profile": profiler.to_document(),
     }
-    instances = sample.instances(schema)
+    instances = _golden_instances(sample.rows(), schema)
     predictor = Predictor(schema=schema, model=LinearModel(weights), version="candidate")
     golden = Golden(instances=instances, probabilities=predictor.predict_rows(instances))
-    return store.add(schema=schema, weights=weights, golden=golden, training=training)
+    return store.add(schema=schema, weights=weights, golden=golden, seen=profiler.seen(), training=training)
 
 
 def _up_to(batch: Batch, cutoff: int | None) -> Batch:
@@ -120,24 +132,10 @@ def _up_to(batch: Batch, cutoff: int | None) -> Batch:
     return batch.where(batch.times.values <= cutoff)
 
 
-class _GoldenSample:
-    """A uniform sample of rows in one pass: each row draws a key, the ``GOLDEN_ROWS`` smallest keys stay."""
-
-    def __init__(self, *, seed: int) -> None:
-        self._random = np.random.default_rng([seed, 1])
-        self._kept: list[tuple[float, dict[str, Any]]] = []
-
-    def offer(self, batch: Batch) -> None:
-        keys = self._random.random(batch.n_rows)
-        best = [int(index) for index in np.argsort(keys)[:GOLDEN_ROWS]]
-        rows = zip(keys[best].tolist(), batch.rows(best), strict=True)
-        self._kept = heapq.nsmallest(GOLDEN_ROWS, [*self._kept, *rows], key=lambda kept: kept[0])
-
-    def instances(self, schema: Schema) -> list[dict[str, Any]]:
-        """The sampled rows, the first of them with each field missing in turn, and a row of nothing but missing."""
-        rows = [row for _, row in self._kept]
-        names = [field.name for field in schema.fields]
-        return rows + [{**rows[0], name: None} for name in names] + [dict.fromkeys(names)]
+def _golden_instances(rows: list[dict[str, Any]], schema: Schema) -> list[dict[str, Any]]:
+    """The sampled rows, the first of them with each field missing in turn, and a row of nothing but missing."""
+    names = [field.name for field in schema.fields]
+    return rows + [{**rows[0], name: None} for name in names] + [dict.fromkeys(names)]
 
 
 class _Span:
@@ -153,7 +151,8 @@ class _Span:
         if batch.times is None or not batch.n_rows:
             return
         first, last = int(batch.times.values.min()), int(batch.times.values.max())
-        ordered = bool((np.diff(batch.times.values) >= 0).all()) and (self._last is None or first >= self._last)
+        times = batch.times.values
+        ordered = bool((times[1:] >= times[:-1]).all()) and (self._last is None or first >= self._last)
         self._in_order = self._in_order and ordered
         self._first = first if self._first is None else min(self._first, first)
         self._last = last if self._last is None else max(self._last, last)

@@ -33,12 +33,26 @@ def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    def checked(context: click.Context, parameter: click.Parameter, value: str) -> str:
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise click.BadParameter("expected UTF-8")
-        return value
+    return click.option("--reason", default="", callback=_utf8, help="Why, for the audit log.")(command)
 
-    return click.option("--reason", default="", callback=checked, help="Why, for the audit log.")(command)
+
+def override_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.strip():
+            raise click.BadParameter("expected a reason, found nothing")
+        return _utf8(context, parameter, value)
+
+    return click.option(
+        "--override", metavar="REASON", callback=checked, help="Promote it whatever its gate says; audited."
+    )(command)
+
+
+def _utf8(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise click.BadParameter("expected UTF-8")
+    return value
 
 
 def actor() -> str:

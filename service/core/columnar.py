@@ -1,4 +1,4 @@
-"""Columns to buckets, a batch at a time: the path of training, gates and bulk scoring.
+"""Columns to hashes and buckets, a batch at a time: the path of training, gates and bulk scoring.
 
 Every distinct value is hashed once per batch by the bucketer itself, so the answers are those of ``encoder`` by
 construction; the property tests check it all the same.
@@ -6,7 +6,8 @@ construction; the property tests check it all the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -17,33 +18,53 @@ from xxhash import xxh64_intdigest
 from service.core import bucketer
 from service.core.encoder import Buckets
 from service.core.features import Bins, Field, Schema
+from service.core.seen import Hashes
 
-Hashes: TypeAlias = NDArray[np.uint64]
 Codes: TypeAlias = NDArray[np.int64]
 
 COLUMN_TYPES = {"string": pa.string(), "integer": pa.int64(), "boolean": pa.bool_(), "number": pa.float64()}
 """The Arrow type in which a field's column must come."""
 
 
-def encode_columns(schema: Schema, columns: Mapping[str, pa.Array]) -> Buckets:
-    """The buckets of a batch, shape ``(n_rows, n_slots)``, uint32.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One slot of a batch, a field or a cross, as codes into the values that the batch holds of it.
+
+    Attributes:
+        hashes: the whole 64-bit hash of each distinct value, shape ``(n_distinct,)``. Of a field, the last is the
+            missing value's, whether or not a row misses it; each other one is the value of at least one row.
+        codes: for each row, the index of its value in ``hashes``, shape ``(n_rows,)``.
+    """
+
+    hashes: Hashes
+    codes: Codes
+
+
+def code_columns(schema: Schema, columns: Mapping[str, pa.Array]) -> list[Slot]:
+    """The slots of a batch, in the order of ``schema.slots``: the fields, then the crosses.
 
     ``columns`` holds one array for each field, of equal length and of the type that ``COLUMN_TYPES`` names for the
     field's type; nulls are missing values. Numbers are finite (``service.events`` refuses others).
     """
     coded = {field.name: _Column.of(field, columns[field.name]) for field in schema.fields}
+    fields = [
+        Slot(hashes=column.hashes(bucketer.field_seed(name)), codes=column.codes) for name, column in coded.items()
+    ]
+    return fields + [_cross([coded[name] for name in cross]) for cross in schema.crosses]
+
+
+def bucket_slots(schema: Schema, slots: Sequence[Slot]) -> Buckets:
+    """The buckets of a batch, shape ``(n_rows, n_slots)``, uint32, from its slots."""
     mask = np.uint64(schema.n_buckets - 1)
-    n_rows = len(next(iter(columns.values()))) if columns else 0
-    buckets = np.empty((n_rows, len(schema.slots)), dtype=np.uint32)
-    slot = 0
-    for field in schema.fields:
-        column = coded[field.name]
-        buckets[:, slot] = (column.hashes(bucketer.field_seed(field.name)) & mask)[column.codes]
-        slot += 1
-    for cross in schema.crosses:
-        buckets[:, slot] = _hash_cross([coded[name] for name in cross]) & mask
-        slot += 1
+    buckets = np.empty((len(slots[0].codes), len(slots)), dtype=np.uint32)
+    for index, slot in enumerate(slots):
+        buckets[:, index] = (slot.hashes & mask).astype(np.uint32)[slot.codes]
     return buckets
+
+
+def encode_columns(schema: Schema, columns: Mapping[str, pa.Array]) -> Buckets:
+    """The buckets of a batch, shape ``(n_rows, n_slots)``, uint32, from columns as ``code_columns`` takes them."""
+    return bucket_slots(schema, code_columns(schema, columns))
 
 
 class _Column:
@@ -79,8 +100,8 @@ def bin_indices(bins: Bins, array: pa.Array) -> NDArray[np.int64]:
     return signed
 
 
-def _hash_cross(members: list[_Column]) -> Hashes:
-    """The hash of each row's cross, shape ``(n_rows,)``: the chain is carried on once per distinct prefix and value."""
+def _cross(members: list[_Column]) -> Slot:
+    """The slot of a cross: the chain of hashes is carried on once per distinct prefix and value."""
     first, *rest = members
     states = first.hashes(xxh64_intdigest(first.name, bucketer.ROOT_SEED))
     codes = first.codes
@@ -93,7 +114,7 @@ def _hash_cross(members: list[_Column]) -> Hashes:
         )
         states = np.fromiter(chained, dtype=np.uint64, count=len(prefix))
         codes = pairs.indices.to_numpy().astype(np.int64)
-    return states[codes]
+    return Slot(hashes=states, codes=codes)
 
 
 def _nulls(array: pa.Array) -> NDArray[np.bool_]:

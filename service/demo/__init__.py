@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from service.core.documents import load_schema
-from service.evaluation import evaluate
+from service.evaluation import baseline_of, evaluate
 from service.events import Events
 from service.gates import Report, load_contract
 from service.store import Store
@@ -37,11 +37,11 @@ def run(store: Store, *, actor: str, stage: Stage) -> tuple[str, Report]:
     """
     schema = load_schema(read_toml(SCHEMA), source=SCHEMA.name)
     contract = load_contract(read_toml(CONTRACT), source=CONTRACT.name)
-    events = Events([EVENTS], schema)
     with stage("train") as progress:
-        version = train(store, events, RUN, progress=progress)
+        version = train(store, Events([EVENTS], schema), RUN, progress=progress)
+    first = baseline_of(store, version) is None
     with stage("gate") as progress:
-        report = evaluate(store, version, events, contract, progress=progress)
+        report = evaluate(store, version, [EVENTS], contract, first_release=first, progress=progress)
     if report.passed:
         store.promote(version, actor=actor, reason="demo")
     return version, report

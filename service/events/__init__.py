@@ -5,6 +5,7 @@ guessed: text in a CSV file stays as it was written, and no number is turned int
 """
 
 from service.events.batches import Batch, Events
+from service.events.sample import RowSample
 from service.events.timeline import holdout_cutoff
 
-__all__ = ["Batch", "Events", "holdout_cutoff"]
+__all__ = ["Batch", "Events", "RowSample", "holdout_cutoff"]

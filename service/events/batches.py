@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.core.columnar import COLUMN_TYPES, encode_columns
+from service.core.columnar import COLUMN_TYPES, Slot, code_columns, encode_columns
 from service.core.encoder import Buckets
 from service.core.features import Schema
 from service.core.metrics import Labels
@@ -56,6 +56,15 @@ class Batch:
             file=self.file,
             done=self.done,
         )
+
+    def up_to(self, last: int) -> Batch:
+        """The rows that are not later than ``last``; the times must have been asked for."""
+        assert self.times is not None
+        return self.where(self.times.values <= last)
+
+    def code(self, schema: Schema) -> list[Slot]:
+        """The slots of the rows, with whole hashes; ``columnar.bucket_slots`` makes buckets of them."""
+        return code_columns(schema, self.columns)
 
     def encode(self, schema: Schema) -> Buckets:
         """The buckets of the rows, shape ``(n_rows, n_slots)``."""

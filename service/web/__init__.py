@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from flask import Flask
 
 from service.config import Settings
 from service.core.predictor import Predictor
-from service.errors import NoModel
 from service.live import LiveModel, ModelSource, PinnedModel
 from service.store import Store
 from service.web import errors, health, index, prediction
 
+START_SECONDS = 10.0
+"""A start waits no longer for its model, and no longer than a third of gunicorn's timeout; then it is not ready yet."""
+
 
 def create_app(settings: Settings | None = None, *, predictor: Predictor | None = None) -> Flask:
-    """Put the application together.
+    """Put the application together; ``app.extensions["andon"]`` is its source of models.
 
     Args:
         settings: read from the environment, if not given.
@@ -24,11 +24,16 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     settings = settings or Settings.from_environ()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    model: ModelSource = PinnedModel(predictor) if predictor else LiveModel(Store(settings.store))
-    with suppress(NoModel):
-        model.predictor()  # the first request should not wait for the model; without one, /health says why
+    model: ModelSource = PinnedModel(predictor) if predictor else _live(settings)
+    app.extensions["andon"] = model
     errors.init_app(app)
     app.register_blueprint(prediction.create_blueprint(model, max_rows=settings.max_rows))
     app.register_blueprint(health.create_blueprint(model))
     app.register_blueprint(index.create_blueprint(model))
     return app
+
+
+def _live(settings: Settings) -> LiveModel:
+    model = LiveModel(Store(settings.store))
+    model.start(wait=min(START_SECONDS, settings.timeout / 3))  # without a model by then, /health says why
+    return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 from flask import Blueprint, Response
 
+from service.errors import NoModel
 from service.live import ModelSource
 
 
@@ -15,10 +16,18 @@ def create_blueprint(model: ModelSource) -> Blueprint:
     @blueprint.get("", endpoint="health")
     @blueprint.get("/ready", endpoint="ready")
     def ready() -> Response:
-        predictor = model.predictor()
-        answer = {"status": "ok", "model": predictor.name, "version": predictor.version}
-        refusal = model.refusal()
-        return _answer(answer if refusal is None else {**answer, "refused": refusal})
+        status = model.status()
+        if status.predictor is None:
+            raise NoModel(status.reason)
+        predictor = status.predictor
+        answer: dict[str, object] = {"status": "ok", "model": predictor.name, "version": predictor.version}
+        if status.refused is not None:
+            answer["refused"] = status.refused
+        if status.refusals:
+            answer["refusals"] = status.refusals
+        if status.override is not None:
+            answer["override"] = status.override
+        return _answer(answer)
 
     @blueprint.get("/live", endpoint="live")
     def live() -> Response:
@@ -27,7 +36,7 @@ def create_blueprint(model: ModelSource) -> Blueprint:
     return blueprint
 
 
-def _answer(document: dict[str, str]) -> Response:
+def _answer(document: dict[str, object]) -> Response:
     response = Response(orjson.dumps(document), mimetype="application/json")
     response.cache_control.no_store = True
     return response

@@ -6,7 +6,6 @@ import orjson
 from flask import Blueprint, Response, render_template, request
 
 from service import __version__
-from service.errors import NoModel
 from service.live import ModelSource
 
 ENDPOINTS = {
@@ -23,18 +22,16 @@ def create_blueprint(model: ModelSource) -> Blueprint:
 
     @blueprint.get("/")
     def index() -> Response:
-        try:
-            predictor, reason = model.predictor(), None
-        except NoModel as error:
-            predictor, reason = None, error.reason
+        status = model.status()
+        predictor = status.predictor
         fields = predictor.schema.fields if predictor else ()
         example = {"instances": [{field.name: None for field in fields if field.required}]}
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
             page = render_template(
                 "index.html",
                 endpoints=ENDPOINTS,
+                status=status,
                 predictor=predictor,
-                reason=reason,
                 fields=fields,
                 url=request.url_root,
                 example=orjson.dumps(example).decode(),

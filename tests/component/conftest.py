@@ -134,7 +134,7 @@ class Line:
 
 @pytest.fixture(scope="session")
 def make_line(andon, flights, write, schema_path):
-    """``make_line(folder)``: train, gate and promote a version in ``folder / "store"``."""
+    """``make_line(folder)``: train, gate and promote a version in ``folder / "store"``, the first as such."""
 
     def make(folder, *, suffix=".parquet", seed=0, n_rows=3_000):
         store, events = folder / "store", write(folder / f"events-{seed}{suffix}", flights(n_rows, seed))
@@ -142,7 +142,9 @@ def make_line(andon, flights, write, schema_path):
         trained = andon(*train)
         assert (trained.code, bool(re.fullmatch(r"[0-9a-f]{32}\n", trained.out))) == (0, True), trained.err
         version = trained.out.strip()
-        assert andon("gate", version, "--events", events, "--store", store).code == 0
+        first = [] if (store / "current.json").exists() else ["--first-release"]
+        judged = andon("gate", version, "--events", events, "--store", store, *first)
+        assert judged.code == 0, judged.out
         assert andon("promote", version, "--store", store).out == trained.out
         return Line(store, events, version)
 

@@ -78,25 +78,81 @@ def test_a_schema_that_is_no_text_is_2(tmp_path, andon, line, content):
     assert "wrong.toml: expected" in done.err
 
 
+NO_THRESHOLD = "expected a threshold for at least one metric (log_loss"
+AUC = "[auc]\nmin = 0.5\n"
+
+
+@pytest.mark.parametrize("command", ["gate", "train", "check"])
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "gate.toml: expected a threshold for at least one metric, found none"),
-        ("[accuracy]\nmin = 0.5", "gate.toml: accuracy: expected one of the keys log_loss"),
-        ("[auc]\nmin = 'high'", "gate.toml: auc.min: expected a number, found a string"),
-        ("[auc]", "gate.toml: auc: expected a table with min, max or both, found neither"),
-        ("[auc]\nmin = 0.9\nmax = 0.1", "gate.toml: auc: expected a min of at most max"),
-        ("[auc]\nmin = nan", "gate.toml: auc: expected finite numbers"),
-        ("[auc]\nmni = 0.5", "gate.toml: auc.mni: expected one of the keys min, max"),
-        ("auc = 0.5", "gate.toml: auc: expected a table with min, max or both, found a number"),
+        ("", NO_THRESHOLD),
+        ("[data.rows]\nmin = 1", NO_THRESHOLD),
+        ("[change]\nconfidence = 0.9", NO_THRESHOLD),
+        ("[reproducibility]\nsame_digest = true", NO_THRESHOLD),
+        ("[accuracy]\nmin = 0.5", "accuracy: expected one of the keys log_loss"),
+        ("[auc]\nmin = 'high'", "auc.min: expected a finite number, found a string"),
+        ("[auc]", "auc: expected a table with min, max or both, found an empty table"),
+        ("[auc]\nmin = 0.9\nmax = 0.1", "auc: expected a min of at most max, found 0.9 > 0.1"),
+        ("[auc]\nmin = nan", "auc.min: expected a finite number, found NaN"),
+        ("[auc]\nmni = 0.5", "auc.mni: expected one of the keys min, max"),
+        ("auc = 0.5", "auc: expected a table with min, max or both, found a number"),
+        ("[change.log_loss]\nmax_relativ = 1", "change.log_loss.max_relativ: expected one of the keys min, max"),
+        ("[[slices]]\nfield = 'hour'", "slices.0: expected a threshold"),
+        ("[[slices]]\nfield = 'hour'\nseen = 'warm'\nauc.min = 0.5", "slices.0.seen: expected one of cold, tail, head"),
+        ("[[slices]]\nfield = 'colour'\nauc.min = 0.5", "slices.0.field: expected one of the fields"),
+        ("[[slices]]\nfield = 'hour'\nvalues = ['noon']\nauc.min = 0", "slices.0.values.0: expected integers as text"),
+        (AUC + "[data.fields.colour.missing]\nmax = 1", "data.fields.colour: expected one of the fields"),
+        (AUC + "[[directions]]\nfield = 'hour'\nfrom = 'a'\nto = 2\nexpect = 'increase'", "directions.0.from: "),
     ],
 )
-def test_a_gate_contract_that_breaks_a_rule_is_2(tmp_path, andon, line, text, message):
+def test_a_gate_contract_that_breaks_a_rule_is_2(tmp_path, andon, line, schema_path, command, text, message):
     path = tmp_path / "gate.toml"
-    path.write_text(text)
-    done = andon("gate", line.version, "--events", line.events, "--contract", path, "--store", line.store)
+    path.write_text(f"{text}\n[data.label_rate]\nmin = 0\n")
+    learn = [line.events, "--schema", schema_path]
+    arguments = {"gate": [line.version, "--events", line.events], "train": learn, "check": learn}[command]
+    done = andon(command, *arguments, "--contract", path, "--store", line.store)
     assert (done.code, done.out) == (2, "")
-    assert message in done.err
+    assert f"andon: error: gate.toml: {message}" in done.err
+
+
+@pytest.mark.parametrize("command", ["train", "check"])
+def test_a_contract_that_asks_nothing_of_the_events_is_2_before_they_are_learned(
+    tmp_path, andon, line, schema_path, command
+):
+    path, store = tmp_path / "gate.toml", tmp_path / "store"
+    path.write_text(AUC)
+    done = andon(command, line.events, "--schema", schema_path, "--contract", path, "--store", store)
+    assert (done.code, done.out) == (2, "")
+    assert "gate.toml: data: expected a bound on the events, found none" in done.err
+    assert not store.exists()
+
+
+@pytest.mark.parametrize("holdout", ["1", "1.5", "-0.1", "nan", "inf"])
+def test_a_check_of_a_share_of_the_events_that_is_none_is_2(tmp_path, andon, line, schema_path, holdout):
+    path = tmp_path / "gate.toml"
+    path.write_text(AUC + "[data.rows]\nmin = 1\n")
+    check = ["check", line.events, "--schema", schema_path, "--contract", path, "--store", line.store]
+    done = andon(*check, "--holdout", holdout)
+    assert (done.code, done.out) == (2, "")
+    assert "holdout: expected a share from 0 to below 1" in done.err
+
+
+def test_a_first_release_where_there_is_a_version_to_replace_is_2(tmp_path, andon, make_line, schema_path):
+    line = make_line(tmp_path)
+    train = ["train", line.events, "--schema", schema_path, "--store", line.store, "--holdout", 0.2, "--seed", 1]
+    version = andon(*train).out.strip()
+    done = andon("gate", version, "--events", line.events, "--store", line.store, "--first-release")
+    assert (done.code, done.out) == (2, "")
+    assert f"this is no first release: it would replace version {line.version}" in done.err
+    assert Store(line.store).read_report(version) is None
+
+
+def test_training_files_that_are_not_there_are_2(tmp_path, andon, line):
+    gate = ["gate", line.version, "--events", line.events, "--store", line.store]
+    done = andon(*gate, "--training", tmp_path / "missing.csv")
+    assert (done.code, done.out) == (2, "")
+    assert "'--training'" in done.err and "does not exist" in done.err
 
 
 @pytest.mark.parametrize(
@@ -243,3 +299,18 @@ def test_a_damaged_version_can_neither_score_nor_be_promoted(tmp_path, andon, ma
         assert (done.code, done.out) == (1, "")
         assert f"version {made.version} is refused: weights.npy" in done.err
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_with_a_damaged_current_version_nothing_is_judged_and_the_message_says_which_it_is(
+    tmp_path, andon, make_line, schema_path
+):
+    made = make_line(tmp_path)
+    train = ["train", made.events, "--schema", schema_path, "--store", made.store, "--holdout", 0.2, "--seed", 1]
+    version = andon(*train).out.strip()
+    weights = made.store / "versions" / made.version / "weights.npy"
+    weights.write_bytes(weights.read_bytes()[:-4])
+    done = andon("gate", version, "--events", made.events, "--store", made.store)
+    assert (done.code, done.out) == (1, "")
+    assert f"version {made.version} is refused: weights.npy" in done.err
+    assert "there is nothing to compare the candidate with" in done.err
+    assert Store(made.store).read_report(version) is None

@@ -1,78 +1,16 @@
 """The real server, as ``andon serve`` starts it: what the wire brings, and where it may be started."""
 
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-import service
+from serving import environment, served
 
 GOOD = {"flight": 4711, "origin": "EWR", "hour": 7, "holiday": True, "temp": 21.125, "gate": "007"}
 BODY = json.dumps({"instances": [GOOD]}).encode()
-START_SECONDS = 60
-STOP_SECONDS = 40
-
-
-def free_port():
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def environment(folder):
-    """This one, in which another Python finds the package that is tested, wherever it is started."""
-    environ = {**os.environ, "ANDON_WORKERS": "1", "ANDON_TIMEOUT": "30"}
-    code = "import service.cli"
-    if subprocess.run([sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True).returncode:
-        root = str(Path(service.__file__).resolve().parents[1])
-        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environ.get("PYTHONPATH")]))
-    return environ
-
-
-@contextmanager
-def served(command, *, store, cwd, environ, log):
-    """The port at which a server answers, while it runs; at the end, it must end well."""
-    port = free_port()
-    with open(log, "wb") as errors:
-        server = subprocess.Popen(
-            [*command, "serve", "--store", str(store), "--port", str(port)],
-            cwd=cwd,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=errors,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not ready(port):
-                assert server.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-            yield port
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(timeout=STOP_SECONDS) == 0, log.read_text()
-        finally:
-            server.kill()
-            server.wait()
-
-
-def ready(port):
-    """Whether ``/health`` is 200."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
 
 
 def send(port, data, *, end=False):
@@ -104,11 +42,11 @@ def chunks(*parts):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, line):
-    """``(port, log)`` of a server that ``python -m service serve`` started, once for all tests."""
+    """A server that ``python -m service serve`` started, once for all tests."""
     folder = tmp_path_factory.mktemp("server")
     log, command = folder / "log", [sys.executable, "-m", "service"]
-    with served(command, store=line.store, cwd=folder, environ=environment(folder), log=log) as port:
-        yield port, log
+    with served(command, store=line.store, cwd=folder, environ=environment(folder), log=log) as server:
+        yield server
 
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -127,10 +65,9 @@ MALFORMED = {
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_chunked_body_is_400(server, body):
-    port, log = server
-    assert statuses(send(port, request(CHUNKED, body=body))) == [400]
-    assert "Traceback" not in log.read_text()
-    assert ready(port)
+    assert statuses(send(server.port, request(CHUNKED, body=body))) == [400]
+    assert "Traceback" not in server.log.read_text()
+    assert server.ready()
 
 
 CUT = {
@@ -143,25 +80,22 @@ CUT = {
 
 @pytest.mark.parametrize("body", CUT.values(), ids=CUT)
 def test_a_chunked_body_that_ends_too_early_is_400(server, body):
-    port, log = server
-    assert statuses(send(port, request(CHUNKED, body=body), end=True)) == [400]
-    assert "Traceback" not in log.read_text()
-    assert ready(port)
+    assert statuses(send(server.port, request(CHUNKED, body=body), end=True)) == [400]
+    assert "Traceback" not in server.log.read_text()
+    assert server.ready()
 
 
 def test_a_chunked_body_is_answered_as_any_other(server):
-    port, _ = server
-    whole = send(port, request(f"Content-Length: {len(BODY)}", body=BODY))
+    whole = send(server.port, request(f"Content-Length: {len(BODY)}", body=BODY))
     for body in (chunks(BODY), chunks(BODY[:7], BODY[7:]), chunks(*(BODY[i : i + 1] for i in range(len(BODY))))):
-        answer = send(port, request(CHUNKED, body=body))
+        answer = send(server.port, request(CHUNKED, body=body))
         assert statuses(answer) == [200]
         assert answer.split(b"\r\n\r\n", 1)[1] == whole.split(b"\r\n\r\n", 1)[1]
 
 
 def test_a_compressed_body_is_415(server):
-    port, _ = server
     headers = ["Content-Encoding: gzip", f"Content-Length: {len(BODY)}"]
-    assert statuses(send(port, request(*headers, body=BODY))) == [415]
+    assert statuses(send(server.port, request(*headers, body=BODY))) == [415]
 
 
 LAUNCHER = """
@@ -181,8 +115,8 @@ def test_a_foreign_package_named_service_in_the_working_folder_disturbs_nobody(t
     environ = environment(empty)
     with served(
         [sys.executable, str(script)], store=line.store, cwd=elsewhere, environ=environ, log=tmp_path / "log"
-    ) as port:
-        answer = send(port, request(f"Content-Length: {len(BODY)}", body=BODY))
+    ) as server:
+        answer = send(server.port, request(f"Content-Length: {len(BODY)}", body=BODY))
         assert statuses(answer) == [200]
         assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["version"] == line.version
 
@@ -192,5 +126,5 @@ def test_a_store_is_found_from_the_folder_in_which_the_server_is_started(tmp_pat
     command = [sys.executable, "-m", "service"]
     with served(
         command, store=Path("here"), cwd=tmp_path, environ=environment(tmp_path), log=tmp_path / "log"
-    ) as port:
-        assert statuses(send(port, request(f"Content-Length: {len(BODY)}", body=BODY))) == [200]
+    ) as server:
+        assert statuses(send(server.port, request(f"Content-Length: {len(BODY)}", body=BODY))) == [200]

@@ -3,14 +3,17 @@
 from itertools import count
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import settings
 
 from service.artefact import WEIGHTS, Golden
+from service.core.columnar import COLUMN_TYPES, code_columns
 from service.core.documents import load_schema
 from service.core.model import LinearModel
 from service.core.predictor import Predictor
-from service.gates import DEFAULT_CONTRACT, Report, judge
+from service.core.profile import Profiler
+from service.gates import ALWAYS, Check, Report
 from service.store import Store
 
 # No deadline, no database, no chance: a unit test gives the same verdict every time.
@@ -52,26 +55,64 @@ def instances():
 
 @pytest.fixture(scope="session")
 def content(schema, instances):
-    """``content(seed)``: what ``Store.add`` and ``artefact.write`` take, different for each seed."""
+    """``content(seed)``: what ``Store.add`` and ``artefact.write`` take, different for each seed.
+
+    What was seen are the instances, each one to three times.
+    """
+    columns = {f.name: pa.array([row.get(f.name) for row in instances], COLUMN_TYPES[f.type]) for f in schema.fields}
+    slots, labels = code_columns(schema, columns), np.array([1, 0, 1, 0], dtype=np.int8)
 
     def make(seed):
+        profiler = Profiler(schema)
+        for _ in range(seed % 3 + 1):
+            profiler.update(slots, labels)
         weights = np.random.default_rng(seed).normal(size=schema.n_buckets + 1).astype(np.float32)
         predictor = Predictor(schema=schema, model=LinearModel(weights), version="candidate")
         golden = Golden(instances=instances, probabilities=predictor.predict_rows(instances))
-        training = {"seed": seed, "rows": 4, "events": []}
-        return {"schema": schema, "weights": weights, "golden": golden, "training": training}
+        training = {"seed": seed, "rows": 4, "events": [], "profile": profiler.to_document()}
+        return {
+            "schema": schema,
+            "weights": weights,
+            "golden": golden,
+            "seen": profiler.seen(),
+            "training": training,
+        }
 
     return make
 
 
 @pytest.fixture(scope="session")
 def good_report():
-    """``good_report(version)``: the document of a gate report that blesses a version."""
-    metrics = {"positives": 10, "negatives": 30, "normalized_entropy": 0.9, "auc": 0.7, "calibration_ratio": 1.0}
+    """``good_report(version, baseline=None)``: the document of a gate report that blesses a version."""
+    values = {"versions": 1, "positives": 10, "negatives": 30, "normalized_entropy": 0.9}
+    alone = {"versions": 0, "breaking_changes": None}
 
-    def make(version):
-        checks = judge(metrics, DEFAULT_CONTRACT)
-        report = Report(version=version, rows=40, left_out=0, allow_overlap=False, events=[], checks=checks)
+    def make(version, baseline=None):
+        first = {"waived": "first release"} if baseline is None else {}
+        known = {**values, **alone} if baseline is None else values
+        checks = [
+            Check(
+                gate=gate,
+                metric=metric,
+                bound=bound,
+                value=known.get(metric, 0),
+                **(first if gate in ("baseline", "schema") else {}),
+            )
+            for gate, metric, bound in ALWAYS
+        ]
+        report = Report(
+            version=version,
+            name="flights",
+            baseline=baseline,
+            first_release=baseline is None,
+            contract={"name": "gate.toml", "sha256": "0" * 64},
+            rows=40,
+            left_out=0,
+            allow_overlap=False,
+            events=[],
+            checks=checks,
+            shown={"metrics": {}, "calibration": {}, "slices": []},
+        )
         return report.to_document()
 
     return make
@@ -86,14 +127,28 @@ def store(tmp_path):
 
 @pytest.fixture
 def blessed(store, content, good_report):
-    """``blessed(seed)``: the id of a version that was added and that a gate has passed."""
+    """``blessed(seed)``: the id of a version that was added and that a gate has passed, against what is current."""
 
-    def add(seed):
+    def add(seed, baseline=None):
         version = store.add(**content(seed))
-        store.write_report(version, good_report(version))
+        pointer = store.pointer()
+        store.write_report(version, good_report(version, baseline or (pointer.current if pointer else None)))
         return version
 
     return add
+
+
+@pytest.fixture
+def release(store, good_report):
+    """``release(version)``: a gate passes the version against the current one, and it is promoted."""
+
+    def promote(version, **options):
+        pointer = store.pointer()
+        baseline = None if pointer is None or pointer.current == version else pointer.current
+        store.write_report(version, good_report(version, baseline))
+        return store.promote(version, **{"actor": "tests", **options})
+
+    return promote
 
 
 @pytest.fixture

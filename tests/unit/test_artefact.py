@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import socket
 from hashlib import sha256
 from io import BytesIO
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -12,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service import artefact
-from service.artefact import GOLDEN, MANIFEST, WEIGHTS, Golden
+from service.artefact import GOLDEN, MANIFEST, SEEN, WEIGHTS, Golden
+from service.core import bucketer
 from service.core.model import LinearModel
 from service.core.predictor import Predictor
+from service.core.seen import SEEN_TYPE
 from service.errors import ArtefactInvalid
 
-FILES = (MANIFEST, WEIGHTS, GOLDEN)
+FILES = (MANIFEST, WEIGHTS, GOLDEN, SEEN)
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def refusal(folder, version):
 def signed(folder, *, manifest=None, **files):
     """Put other files into an artefact and sign it anew, as somebody who knows the format could; its new id."""
     document = json.loads((folder / MANIFEST).read_bytes())
-    for name, data in ((f"{stem}.{'npy' if stem == 'weights' else 'json'}", data) for stem, data in files.items()):
+    for name, data in ((f"{stem}.{'json' if stem == 'golden' else 'npy'}", data) for stem, data in files.items()):
         (folder / name).write_bytes(data)
         document["files"][name] = {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
     text = json.dumps({**document, **(manifest or {})}).encode()
@@ -54,7 +58,7 @@ def test_a_version_id_is_the_start_of_the_manifest_s_sha256(folder, version):
 
 def test_the_manifest_holds_the_digest_and_size_of_every_other_file(folder, version):
     manifest = json.loads((folder / MANIFEST).read_bytes())
-    for name in (WEIGHTS, GOLDEN):
+    for name in (WEIGHTS, GOLDEN, SEEN):
         data = (folder / name).read_bytes()
         assert manifest["files"].pop(name) == {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
     assert manifest["files"] == {}
@@ -68,7 +72,7 @@ def test_the_same_content_gives_the_same_bytes_and_the_same_id(tmp_path, content
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
-@pytest.mark.parametrize("part", ["weights", "golden", "training", "schema"])
+@pytest.mark.parametrize("part", ["weights", "golden", "seen", "training", "schema"])
 def test_other_content_gives_another_id(tmp_path, content, schema, part):
     one, other = content(1), content(2)
     other["schema"] = type(schema)(
@@ -120,6 +124,37 @@ def test_the_golden_requests_can_be_read_back(folder, version, content):
     assert golden == content(1)["golden"]
 
 
+def test_golden_requests_that_are_damaged_are_not_read_back(folder, version):
+    (folder / GOLDEN).write_bytes((folder / GOLDEN).read_bytes().replace(b"EWR", b"JFK"))
+    with pytest.raises(ArtefactInvalid, match="golden.json does not have the digest"):
+        artefact.read_golden(folder, version)
+
+
+def test_numpy_reads_what_was_seen_and_it_is_as_the_plain_rows_say(folder, version, schema, instances):
+    seen, sizes = np.load(folder / SEEN, allow_pickle=False), json.loads((folder / MANIFEST).read_bytes())["seen"]
+    assert seen.dtype.descr == [("hash", "<u8"), ("count", "<u4")]
+    rows = iter(seen.tolist())
+    for field in schema.fields:
+        values = {field.canonical(row.get(field.name)) for row in instances} - {None}
+        hashes = sorted(bucketer.hash_value(field.name, value) for value in values)
+        assert [next(rows) for _ in range(sizes.pop(field.name))] == [(hashed, 2) for hashed in hashes]
+    assert (list(rows), sizes) == ([], {})
+
+
+def test_what_is_loaded_has_seen_what_was_written(folder, version, content):
+    written, loaded = content(1)["seen"], artefact.load(folder, version).seen
+    assert loaded.sizes == written.sizes
+    assert loaded.to_array().tolist() == written.to_array().tolist()
+
+
+def test_the_size_is_that_of_all_files(folder, version):
+    (folder / "reports").mkdir()
+    (folder / "reports" / "gate.json").write_text("not counted")
+    assert artefact.size_of(artefact.read_manifest(folder, version)) == sum(
+        (folder / name).stat().st_size for name in FILES
+    )
+
+
 def test_an_artefact_is_never_written_over_another(folder, version, content):
     with pytest.raises(FileExistsError):
         artefact.write(folder, **content(2))
@@ -138,8 +173,8 @@ def test_gate_reports_are_no_part_of_the_content(folder, version):
 def test_every_single_bit_counts(folder, version):
     sizes = {name: (folder / name).stat().st_size for name in FILES}
     random = np.random.default_rng(200)
-    for flip in range(210):
-        name = FILES[flip % 3]
+    for flip in range(240):
+        name = FILES[flip % len(FILES)]
         path = folder / name
         whole = path.read_bytes()
         position, bit = int(random.integers(sizes[name])), int(random.integers(8))
@@ -194,6 +229,35 @@ def test_a_named_pipe_in_a_file_s_place_is_refused_without_waiting(folder, versi
     assert name in refusal(folder, version)
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_a_socket_in_a_file_s_place_is_refused(folder, version, name, monkeypatch):
+    (folder / name).unlink()
+    monkeypatch.chdir(folder)  # the path of a socket has room for 108 bytes
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(name)
+        assert name in refusal(folder, version)
+
+
+def test_a_hard_link_to_the_same_content_is_that_content(folder, version, tmp_path):
+    """As some backups keep it."""
+    for name in FILES:
+        (tmp_path / name).hardlink_to(folder / name)
+    assert artefact.load(folder, version).version == version
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_loaded_does_not_change_with_the_file_below_the_size_that_is_shared(folder, version, name, instances):
+    loaded = artefact.load(folder, version)
+    answers, seen = loaded.predictor.predict_rows(instances), loaded.seen.to_array().tolist()
+    with open(folder / name, "r+b") as file:  # in place: a map of the file would see it
+        file.write(b"\xff" * (folder / name).stat().st_size)
+        file.flush()
+        assert loaded.predictor.predict_rows(instances) == answers
+        file.truncate(0)
+    assert loaded.predictor.predict_rows(instances) == answers
+    assert loaded.seen.to_array().tolist() == seen
+
+
 @pytest.mark.parametrize("name", ["weights.pkl", "model.py", ".hidden", "WEIGHTS.NPY", "weights.npy~"])
 def test_a_file_too_many_is_refused(folder, version, name):
     (folder / name).write_bytes(b"")
@@ -214,7 +278,7 @@ def test_reports_that_are_a_file_or_a_symlink_are_refused(folder, version, tmp_p
     assert "reports" in refusal(folder, version)
 
 
-@pytest.mark.parametrize(("one", "other"), [(MANIFEST, WEIGHTS), (WEIGHTS, GOLDEN), (GOLDEN, MANIFEST)])
+@pytest.mark.parametrize(("one", "other"), list(combinations(FILES, 2)))
 def test_swapped_files_are_refused(folder, version, one, other):
     (folder / one).rename(folder.parent / "third")
     (folder / other).rename(folder / one)
@@ -245,12 +309,16 @@ def test_a_folder_that_is_not_there_or_is_a_file_is_refused(tmp_path, version):
 
 DIGEST = {"sha256": "0" * 64, "bytes": 1}
 
+FILE_SET = {WEIGHTS: DIGEST, GOLDEN: DIGEST, SEEN: DIGEST}
+SIZES = {"tailnum": 3, "origin": 3, "hour": 2, "holiday": 2, "temp": 2, "seats": 2}
+
 BAD_MANIFESTS = [
-    ({"format": 2}, "format 2 is not 1"),
-    ({"format": 0}, "format 0 is not 1"),
-    ({"format": "1"}, "format: expected the artefact format, found a string"),
+    ({"format": 1}, "format 1 is not 2"),
+    ({"format": 3}, "format 3 is not 2"),
+    ({"format": 0}, "format 0 is not 2"),
+    ({"format": "2"}, "format: expected the artefact format, found a string"),
     ({"format": True}, "format: expected the artefact format, found a boolean"),
-    ({"format": 1.0}, "format: expected the artefact format, found a number"),
+    ({"format": 2.0}, "format: expected the artefact format, found a number"),
     ({"bucket_contract": "spark-xxhash64/2"}, "its bucket contract is not spark-xxhash64/1"),
     ({"bucket_contract": ""}, "bucket_contract: expected"),
     ({"name": "other"}, "schema and fingerprint in manifest.json differ"),
@@ -262,15 +330,37 @@ BAD_MANIFESTS = [
     ({"weights": "weights.npy"}, "weights: expected one of the keys"),
     ({"files": {}}, "lists other files"),
     ({"files": {WEIGHTS: DIGEST}}, "lists other files"),
-    ({"files": {WEIGHTS: DIGEST, GOLDEN: DIGEST, "../x": DIGEST}}, "lists other files"),
-    ({"files": {WEIGHTS: DIGEST, "../golden.json": DIGEST}}, "lists other files"),
-    ({"files": {WEIGHTS: DIGEST, GOLDEN: DIGEST, MANIFEST: DIGEST}}, "lists other files"),
-    ({"files": {WEIGHTS: "0" * 64, GOLDEN: DIGEST}}, "expected an object"),
-    ({"files": {WEIGHTS: {"sha256": "0" * 64}, GOLDEN: DIGEST}}, "bytes: expected a size"),
-    ({"files": {WEIGHTS: {**DIGEST, "mode": 7}, GOLDEN: DIGEST}}, "mode: expected one of the keys"),
-    ({"files": {WEIGHTS: DIGEST, GOLDEN: DIGEST}}, "weights.npy does not have the digest"),
-    ({"files": [WEIGHTS, GOLDEN]}, "files: expected a digest for each file"),
+    ({"files": {WEIGHTS: DIGEST, GOLDEN: DIGEST}}, "lists other files"),
+    ({"files": {**FILE_SET, "../x": DIGEST}}, "lists other files"),
+    ({"files": {WEIGHTS: DIGEST, SEEN: DIGEST, "../golden.json": DIGEST}}, "lists other files"),
+    ({"files": {**FILE_SET, MANIFEST: DIGEST}}, "lists other files"),
+    ({"files": {**FILE_SET, WEIGHTS: "0" * 64}}, "expected an object"),
+    ({"files": {**FILE_SET, WEIGHTS: {"sha256": "0" * 64}}}, "bytes: expected a size"),
+    ({"files": {**FILE_SET, WEIGHTS: {**DIGEST, "mode": 7}}}, "mode: expected one of the keys"),
+    ({"files": {**FILE_SET, WEIGHTS: {**DIGEST, "bytes": 1.0}}}, "bytes: expected a size"),
+    ({"files": {**FILE_SET, WEIGHTS: {**DIGEST, "bytes": -1}}}, "weights.npy does not have the digest"),
+    ({"files": {**FILE_SET, WEIGHTS: {**DIGEST, "bytes": 2**63}}}, "weights.npy does not have the digest"),
+    ({"files": FILE_SET}, "weights.npy does not have the digest"),
+    ({"files": [WEIGHTS, GOLDEN, SEEN]}, "files: expected a digest for each file"),
+    ({"seen": None}, "seen: expected a number of values for each field, found null"),
+    ({"seen": []}, "seen: expected a number of values for each field, found an array"),
+    ({"seen": {}}, "does not say how much was seen of each field"),
+    ({"seen": {name: SIZES[name] for name in SIZES if name != "hour"}}, "does not say how much was seen"),
+    ({"seen": {**SIZES, "colour": 0}}, "does not say how much was seen"),
+    ({"seen": {**SIZES, "hour": "2"}}, "does not say how much was seen"),
+    ({"seen": {**SIZES, "hour": 2.0}}, "does not say how much was seen"),
+    ({"seen": {**SIZES, "hour": True}}, "does not say how much was seen"),
+    ({"seen": {**SIZES, "hour": -2, "origin": 7}}, "does not say how much was seen"),
+    ({"seen": {**SIZES, "hour": 3}}, "seen.npy is not"),
+    ({"seen": {**SIZES, "hour": 1}}, "seen.npy is not"),
+    ({"seen": {**SIZES, "hour": 2**63}}, "seen.npy is not"),
 ]
+
+
+def test_the_right_number_of_values_of_each_field_is_accepted(folder, version):
+    """The rest of the bad manifests is what is wrong with them."""
+    version = signed(folder, manifest={"seen": SIZES})
+    assert artefact.load(folder, version).seen.sizes == SIZES
 
 
 @pytest.mark.parametrize(("change", "reason"), BAD_MANIFESTS)
@@ -279,7 +369,7 @@ def test_a_well_signed_manifest_that_breaks_a_rule_is_refused(folder, version, c
 
 
 @pytest.mark.parametrize(
-    "key", ["format", "name", "bucket_contract", "schema", "schema_fingerprint", "training", "files"]
+    "key", ["format", "name", "bucket_contract", "schema", "schema_fingerprint", "training", "seen", "files"]
 )
 def test_a_manifest_without_one_of_its_keys_is_refused(folder, version, key):
     document = json.loads((folder / MANIFEST).read_bytes())
@@ -290,6 +380,15 @@ def test_a_manifest_without_one_of_its_keys_is_refused(folder, version, key):
 
 
 NO_OBJECTS = [b"", b"null", b"[]", b"7", b'"manifest"', b"{", b"{}", b"[" * 100_000, b"\xff\xfe{}", b'{"a": NaN}']
+
+
+def test_an_artefact_of_format_1_is_told_by_its_format_and_not_by_what_it_lacks(folder, version):
+    document = json.loads((folder / MANIFEST).read_bytes())
+    del document["seen"], document["files"][SEEN]
+    (folder / SEEN).unlink()
+    text = json.dumps({**document, "format": 1}).encode()
+    (folder / MANIFEST).write_bytes(text)
+    assert refusal(folder, artefact.version_id(text)) == "format 1 is not 2, the known one"
 
 
 @pytest.mark.parametrize("text", NO_OBJECTS, ids=repr)
@@ -352,6 +451,55 @@ def test_weights_with_more_or_fewer_bytes_than_the_shape_are_refused(folder, ver
     whole = npy(content(1)["weights"])
     for data in (whole + b"\0", whole[:-1], whole + b"\0\0\0\0"):
         assert "is not float32 of shape (257,)" in refusal(folder, signed(folder, weights=data))
+
+
+def seen_rows(change):
+    """The rows of ``content(1)``'s table in a file, but for a change."""
+
+    def make(rows):
+        rows = rows.copy()
+        change(rows)
+        return npy(rows)
+
+    return make
+
+
+def first_two_swapped(rows):
+    rows[:2] = rows[1::-1].copy()
+
+
+def the_last_twice(rows):
+    rows["hash"][-2] = rows["hash"][-1]
+
+
+def one_in_no_row(rows):
+    rows["count"][5] = 0
+
+
+BAD_TABLES = [
+    (seen_rows(first_two_swapped), "seen.npy: the hashes of 'holiday' do not ascend"),
+    (seen_rows(the_last_twice), "seen.npy: the hashes of 'temp' do not ascend"),
+    (seen_rows(one_in_no_row), "seen.npy: a value of 'origin' came in no row"),
+    (lambda rows: npy(rows[:-1]), "seen.npy is not"),
+    (lambda rows: npy(np.concatenate([rows, rows[-1:]])), "seen.npy is not"),
+    (lambda rows: npy(rows.reshape(2, -1)), "seen.npy is not"),
+    (lambda rows: npy(rows["hash"]), "seen.npy is not"),
+    (lambda rows: npy(rows.astype([("hash", "<i8"), ("count", "<u4")])), "seen.npy is not"),
+    (lambda rows: npy(rows.astype([("hash", "<u8"), ("count", "<u8")])), "seen.npy is not"),
+    (lambda rows: npy(rows.astype([("hash", ">u8"), ("count", "<u4")])), "seen.npy is not"),
+    (lambda rows: npy(rows.astype([("value", "<u8"), ("count", "<u4")])), "seen.npy is not"),
+    (lambda rows: npy(rows)[:-1], "seen.npy is not"),
+    (lambda rows: npy(rows) + b"\0", "seen.npy is not"),
+    (lambda rows: b"", "seen.npy is no array"),
+    (lambda rows: b"\x80\x04\x95pickle", "seen.npy is no array"),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), BAD_TABLES)
+def test_a_table_of_what_was_seen_that_breaks_a_rule_is_refused(folder, version, content, make, reason):
+    rows = content(1)["seen"].to_array()
+    assert rows.dtype == SEEN_TYPE
+    assert reason in refusal(folder, signed(folder, seen=make(rows)))
 
 
 def headed(text):

@@ -12,8 +12,10 @@ import pytest
 from service import __version__
 from service.cli import main
 from service.core import bucketer
+from service.tables import human_bytes
 
-COMMANDS = ["bucket", "demo", "gate", "list", "promote", "rollback", "score", "serve", "train"]
+COMMANDS = ["audit", "bucket", "check", "demo", "gate", "list", "promote", "prune"]
+COMMANDS += ["rollback", "score", "serve", "train", "verify"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], *([command, "--help"] for command in COMMANDS)])
@@ -46,7 +48,17 @@ def test_the_version_is_the_packages(capsys):
         ["train", ".", "--schema", "."],
         ["gate", "abc"],
         ["promote"],
+        ["promote", "abc", "--override", ""],
+        ["promote", "abc", "--override", " \t\n"],
+        ["promote", "abc", "--override", "\udcff"],
+        ["promote", "abc", "--reason", "\udcff"],
         ["rollback", "extra"],
+        ["prune", "extra"],
+        ["prune", "--keep", "-1"],
+        ["prune", "--keep", "some"],
+        ["prune", "--keep-days", "-1"],
+        ["prune", "--keep-days", "nan"],
+        ["audit", "extra"],
         ["score", "missing.csv", "--out", "out.csv"],
         ["serve", "--port", "0"],
         ["serve", "--port", "70000"],
@@ -82,6 +94,9 @@ def test_a_store_that_says_no_is_1_with_a_message(tmp_path, capsys, arguments, m
     [
         (["promote", "abc"], "no version 'abc'"),
         (["promote", ""], "no version ''"),
+        (["promote", "abc", "--override", "it burns"], "no version 'abc'"),
+        (["rollback", "--from", "abc"], "no version 'abc'"),
+        (["verify", "abc"], "no version 'abc'"),
         (["score", "EVENTS", "--out", "OUT", "--version", "abc"], "no version 'abc'"),
         (["gate", "abc", "--events", "EVENTS"], "no version 'abc'"),
     ],
@@ -110,8 +125,9 @@ def test_an_empty_store_lists_nothing(tmp_path, capsys):
 
 
 def test_versions_are_listed_with_their_verdicts(store, blessed, content, capsys):
-    current, judged, unjudged = blessed(1), blessed(2), store.add(**content(3))
+    current = blessed(1)
     store.promote(current, actor="tests")
+    judged, unjudged = blessed(2), store.add(**content(3))
     assert main(["list", "--json", "--store", str(store.root)]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["version"]: (row["current"], row["blessed"]) for row in rows} == {
@@ -121,19 +137,136 @@ def test_versions_are_listed_with_their_verdicts(store, blessed, content, capsys
     }
     assert main(["list", "--store", str(store.root)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line[2:34] for line in lines if line.startswith("* ")] == [current]
-    assert len(lines) == 3
+    assert [line[3:35] for line in lines if line.startswith("* ")] == [current]
+    assert [line.split()[0] for line in lines[:1]] == ["version"]
+    assert len(lines) == 4
+
+
+def test_a_list_says_what_the_current_version_was_overridden_with_and_what_it_weighs(store, content, capsys):
+    version = store.add(**content(1))
+    assert main(["promote", version, "--override", "it burns", "--store", str(store.root)]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{version}\n"
+    assert f"no gate has passed version {version}" in err and "overridden: it burns" in err
+    assert main(["list", "--json", "--store", str(store.root)]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["current"], row["blessed"], row["override"]) == (True, False, "it burns")
+    folder = store.versions / version
+    assert row["bytes"] == sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    assert main(["list", "--store", str(store.root)]) == 0
+    assert capsys.readouterr().out.endswith("run `andon gate` first; overridden: it burns\n")
+
+
+def test_what_the_gate_passed_needs_no_override_and_that_is_said(store, blessed, capsys):
+    version = blessed(1)
+    assert main(["promote", version, "--override", "to be sure", "--store", str(store.root)]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == (
+        f"{version}\n",
+        "andon: its gate passed it: nothing was overridden, and no override is recorded\n",
+    )
+
+
+def test_an_override_does_not_promote_what_is_damaged(store, blessed, damage, capsys):
+    version = blessed(1)
+    damage(version)
+    assert main(["promote", version, "--override", "it burns", "--store", str(store.root)]) == 1
+    assert "is refused: weights.npy" in capsys.readouterr().err
+    assert store.pointer() is None
+
+
+def test_versions_are_verified_to_the_last_bit(store, blessed, damage, capsys):
+    sound, damaged = blessed(1), blessed(2)
+    place = ["--store", str(store.root)]
+    assert main(["verify", *place]) == 0
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted([f"{sound}  ok", f"{damaged}  ok"])
+    damage(damaged)
+    assert main(["verify", *place]) == 1
+    reason = "weights.npy does not have the digest in its manifest"
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted([f"{sound}  ok", f"{damaged}  {reason}"])
+    assert main(["verify", sound[:12], *place]) == 0
+    assert main(["verify", damaged, sound, *place]) == 1
+    assert capsys.readouterr().out.endswith(f"{damaged}  {reason}\n{sound}  ok\n")
+
+
+def test_what_the_pointer_names_is_verified_even_if_it_is_not_there(store, blessed, release, capsys):
+    first, second = blessed(1), blessed(2)
+    release(first)
+    release(second)
+    (store.versions / first).rename(store.root / "elsewhere")
+    assert main(["verify", "--store", str(store.root)]) == 1
+    assert f"{first}  manifest.json can't be opened: No such file or directory" in capsys.readouterr().out
+
+
+def test_where_there_is_nothing_to_verify_nothing_is_sound(tmp_path, capsys):
+    assert main(["verify", "--store", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr() == ("", f"andon: there is no version in {tmp_path / 'none'}\n")
+
+
+def test_the_audit_log_is_a_table_or_a_json_object_a_line(store, content, blessed, capsys):
+    first, second = blessed(1), store.add(**content(2))
+    place = ["--store", str(store.root)]
+    assert main(["audit", *place]) == main(["audit", "--json", *place]) == 0
+    assert capsys.readouterr().out == ""
+    store.promote(first, actor="me", reason="the first")
+    store.promote(second, actor="you", override="it burns")
+    assert main(["audit", "--json", *place]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["sequence"], line["actor"]) for line in lines] == [(1, "me"), (2, "you")]
+    assert [line["reason"] for line in lines] == ["the first", ""]
+    assert [(line["from_version"], line["to_version"]) for line in lines] == [(None, first), (first, second)]
+    assert [line["override"] for line in lines] == [None, "it burns"]
+    assert main(["audit", *place]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert len(table) == 3
+    assert table[2].startswith("2  2013-01-01T00:00:01+00:00  you") and "override: it burns" in table[2]
+
+
+def test_a_damaged_log_shows_what_it_holds_and_is_1(store, blessed, capsys):
+    version = blessed(1)
+    store.promote(version, actor="me")
+    with open(store.root / "audit.ndjson", "ab") as file:
+        file.write(b"garbage\n")
+    assert main(["audit", "--store", str(store.root)]) == 1
+    out, err = capsys.readouterr()
+    assert version[:12] in out
+    assert "the audit log is damaged: line 2 is no change" in err
+
+
+def test_pruning_prints_what_it_removed_and_how_much_it_freed(store, blessed, capsys):
+    current, unused = blessed(1), blessed(2)
+    store.promote(current, actor="me")
+    place = ["--store", str(store.root)]
+    assert main(["prune", *place]) == 0
+    assert capsys.readouterr() == ("", "andon: freed 0 B\n"), "both are among the newest"
+    size = sum(path.stat().st_size for path in (store.versions / unused).rglob("*") if path.is_file())
+    everything = ["prune", "--keep", "0", "--keep-days", "0", *place]
+    for word, arguments in (("would free", [*everything, "--dry-run"]), ("freed", everything)):
+        assert main(arguments) == 0
+        shown = human_bytes(size)
+        assert capsys.readouterr() == (f"versions/{unused}  {shown}\n", f"andon: {word} {shown}\n")
+    assert store.version_ids() == [current]
+
+
+def test_a_rollback_away_from_a_version_may_be_said_twice(store, blessed, release, capsys):
+    versions = blessed(1), blessed(2), blessed(3)
+    for version in versions:
+        release(version)
+    for _ in range(2):
+        assert main(["rollback", "--from", versions[2], "--store", str(store.root)]) == 0
+        assert capsys.readouterr().out == f"{versions[1]}\n"
 
 
 def test_a_damaged_version_is_listed_as_such(store, blessed, capsys):
     version = blessed(1)
     (store.versions / version / "manifest.json").write_text("{}")
     assert main(["list", "--store", str(store.root)]) == 0
-    assert "is refused" in capsys.readouterr().out
+    assert "refused: manifest.json" in capsys.readouterr().out
 
 
-def test_promote_and_rollback_print_the_version_that_is_current_then(store, blessed, capsys):
-    first, second = blessed(1), blessed(2)
+def test_promote_and_rollback_print_the_version_that_is_current_then(store, blessed, content, good_report, capsys):
+    first, second = blessed(1), store.add(**content(2))
+    store.write_report(second, good_report(second, first))
     place = ["--store", str(store.root)]
     for arguments, current in [
         (["promote", first, "--reason", "the first"], first),

@@ -7,7 +7,7 @@ import pytest
 from service import demo
 from service.core.documents import load_schema
 from service.events import Events
-from service.gates import load_contract
+from service.gates import COSTS, load_contract
 from service.toml import read_toml
 
 
@@ -35,11 +35,20 @@ def test_the_label_is_a_delay_of_some_and_not_of_most(flights):
     assert 0.2 < pc.mean(flights["late"]).as_py() < 0.3
 
 
-def test_the_gate_asks_for_what_was_promised():
-    bounds = {b.metric: b for b in load_contract(read_toml(demo.CONTRACT), source=demo.CONTRACT.name)}
-    assert bounds["log_loss"].high <= 0.535
-    assert bounds["auc"].low >= 0.655
+def test_the_gate_asks_for_what_was_promised_and_for_something_of_every_kind():
+    contract = load_contract(read_toml(demo.CONTRACT), source=demo.CONTRACT.name)
+    assert contract.quality["log_loss"].high <= 0.535
+    assert contract.quality["auc"].low >= 0.655
+    assert set(contract.costs) == set(COSTS)
+    assert contract.changes and contract.data and contract.collisions and contract.directions
+    assert {rule.seen for rule in contract.slices} == {None, "cold", "tail", "head"}
+    assert contract.reproducibility
     assert demo.RUN.holdout == 0.2
+
+
+def test_the_gate_fits_the_schema():
+    schema = load_schema(read_toml(demo.SCHEMA), source=demo.SCHEMA.name)
+    load_contract(read_toml(demo.CONTRACT), source=demo.CONTRACT.name).check_fields(schema)
 
 
 def test_where_the_data_come_from_is_written_beside_them():

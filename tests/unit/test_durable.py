@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from service.durable import replace_file, sync_folder, write_new
+from service.durable import is_temporary, make_folder, replace_file, replacing, sync_folder, write_new
 
 
 def test_a_new_file_has_the_parts_in_their_order_and_their_digest(tmp_path):
@@ -35,6 +35,32 @@ def test_a_replacement_that_fails_leaves_the_old_content_and_nothing_else(tmp_pa
         replace_file(folder, b"new")
     assert (folder / "inside").read_bytes() == b"kept"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_name_of_a_file_that_is_being_replaced_tells_what_it_is(tmp_path):
+    with replacing(tmp_path / "current.json") as file:
+        file.write(b"new")
+        (name,) = (path.name for path in tmp_path.iterdir())
+        assert is_temporary(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["current.json", ".hidden", ".current.json-", "a-0123456789abcdef", ".a-0123456789abcdeg", ".new-01234567"]
+)
+def test_no_other_name_tells_so(name):
+    assert not is_temporary(name)
+
+
+def test_a_folder_is_made_with_those_above_it_and_may_be_there_already(tmp_path):
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b" / "c")
+        assert (tmp_path / "a" / "b" / "c").is_dir()
+
+
+def test_a_folder_below_a_file_can_not_be_made(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotADirectoryError):
+        make_folder(tmp_path / "file" / "folder")
 
 
 def test_a_folder_that_is_not_there_can_not_be_synced(tmp_path):

@@ -46,6 +46,11 @@ TABLE = [
         {"variable": "ANDON_PORT", "value": "x", "expected": "an integer"},
         "ANDON_PORT: expected an integer, found 'x'",
     ),
+    (
+        errors.NotFirstRelease(baseline="0a"),
+        {"baseline": "0a"},
+        "this is no first release: it would replace version 0a and is compared with that one",
+    ),
     (errors.StoreError("broken"), {}, "broken"),
     (
         errors.VersionNotFound(version="0a"),
@@ -67,6 +72,16 @@ TABLE = [
         {"version": "0a", "reason": "no report"},
         "version 0a is not promoted: no report",
     ),
+    (
+        errors.ChangeUnconfirmed(version="0a", reason="No space left on device"),
+        {"version": "0a", "reason": "No space left on device"},
+        "version 0a is current now, but the disk has not confirmed all of it: No space left on device",
+    ),
+    (
+        errors.AuditDamaged(damage=iter(["line 3 is no change", "line 7 is no change"])),
+        {"damage": ("line 3 is no change", "line 7 is no change")},
+        "the audit log is damaged: line 3 is no change; line 7 is no change",
+    ),
     (errors.NoModel("no pointer"), {"reason": "no pointer"}, "no pointer"),
     (errors.NoPredecessor(), {}, "the current version has no predecessor to roll back to"),
 ]
@@ -85,6 +100,7 @@ def test_every_error_is_in_the_table():
 
 
 def test_what_concerns_the_store_is_a_store_error():
-    for error in (errors.VersionNotFound, errors.ArtefactInvalid, errors.NotBlessed, errors.NoModel):
+    for error in (errors.VersionNotFound, errors.ArtefactInvalid, errors.NotBlessed, errors.ChangeUnconfirmed):
         assert issubclass(error, errors.StoreError)
-    assert issubclass(errors.NoPredecessor, errors.StoreError)
+    for error in (errors.AuditDamaged, errors.NoModel, errors.NoPredecessor):
+        assert issubclass(error, errors.StoreError)

@@ -1,6 +1,7 @@
 """The pointer: old or new and never in between, and a log that misses nothing."""
 
 import json
+import resource
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -8,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from service.errors import ArtefactInvalid, NoModel, NoPredecessor, StoreError
+from service.errors import ArtefactInvalid, AuditDamaged, ChangeUnconfirmed, NoModel, NoPredecessor, StoreError
 from service.pointer import MAX_PREDECESSORS
 from service.store import Store
 
@@ -34,10 +35,10 @@ def test_promoting_the_current_version_changes_nothing(store, blessed):
     assert len(store.audit()) == 1
 
 
-def test_rollbacks_go_back_one_by_one_until_there_is_nothing(store, blessed):
+def test_rollbacks_go_back_one_by_one_until_there_is_nothing(store, blessed, release):
     a, b, c = blessed(1), blessed(2), blessed(3)
     for version in (a, b, a, c):
-        store.promote(version, actor="me")
+        release(version)
     assert store.pointer().predecessors == (a, b, a)
     seen = [store.rollback(actor="me").current for _ in range(3)]
     assert seen == [a, b, a]
@@ -48,10 +49,10 @@ def test_rollbacks_go_back_one_by_one_until_there_is_nothing(store, blessed):
     assert [change.action for change in store.audit()] == ["promote"] * 4 + ["rollback"] * 3
 
 
-def test_what_was_rolled_back_can_be_promoted_again(store, blessed):
+def test_what_was_rolled_back_can_be_promoted_again(store, blessed, release):
     a, b = blessed(1), blessed(2)
-    store.promote(a, actor="me")
-    store.promote(b, actor="me")
+    release(a)
+    release(b)
     store.rollback(actor="me")
     pointer = store.promote(b, actor="me")
     assert (pointer.current, pointer.predecessors) == (b, (a,))
@@ -63,10 +64,23 @@ def test_a_rollback_of_nothing_is_refused(store):
         store.rollback(actor="me")
 
 
-def test_a_rollback_to_what_was_damaged_is_refused_and_changes_nothing(store, blessed, damage):
+def test_a_rollback_away_from_a_version_is_safe_to_ask_for_again(store, blessed, release):
+    a, b, c = blessed(1), blessed(2), blessed(3)
+    for version in (a, b, c):
+        release(version)
+    first = store.rollback(actor="me", away_from=c)
+    assert first.current == b
+    assert store.rollback(actor="me", away_from=c) == first == store.pointer()
+    assert store.rollback(actor="me", away_from=b).current == a
+    assert store.rollback(actor="me", away_from=c).current == a
+    with pytest.raises(NoPredecessor):
+        store.rollback(actor="me", away_from=a)
+
+
+def test_a_rollback_to_what_was_damaged_is_refused_and_changes_nothing(store, blessed, release, damage):
     a, b = blessed(1), blessed(2)
-    store.promote(a, actor="me")
-    store.promote(b, actor="me")
+    release(a)
+    release(b)
     damage(a)
     with pytest.raises(ArtefactInvalid):
         store.rollback(actor="me")
@@ -74,10 +88,10 @@ def test_a_rollback_to_what_was_damaged_is_refused_and_changes_nothing(store, bl
     assert len(store.audit()) == 2
 
 
-def test_the_pointer_remembers_so_many_predecessors_and_no_more(store, blessed):
+def test_the_pointer_remembers_so_many_predecessors_and_no_more(store, blessed, release):
     versions = [blessed(seed) for seed in range(3)] * 5
     for version in versions:
-        store.promote(version, actor="me")
+        release(version)
     assert list(store.pointer().predecessors) == versions[-2 : -2 - MAX_PREDECESSORS : -1]
 
 
@@ -96,6 +110,7 @@ def test_any_actor_and_reason_stay_one_line_of_the_log(store, blessed, text):
     assert [(change.actor, change.reason) for change in store.audit()] == [(text, text)] * 2
 
 
+# A pointer, and a line of the log, as they were written when there were no overrides yet.
 CHANGE = {
     "sequence": 1,
     "time": "t",
@@ -137,6 +152,15 @@ BAD_POINTERS = [
     {**GOOD_POINTER, "change": {**CHANGE, "sequence": True}},
     {**GOOD_POINTER, "change": {**CHANGE, "sequence": 0}},
     {**GOOD_POINTER, "change": {**CHANGE, "actor": None}},
+    {**GOOD_POINTER, "change": {**CHANGE, "from_version": 7}},
+    {**GOOD_POINTER, "change": {**CHANGE, "override": "why"}},
+    {**GOOD_POINTER, "change": {**CHANGE, "overridden": "it failed"}},
+    {**GOOD_POINTER, "change": {**CHANGE, "override": True, "overridden": "it failed"}},
+    {**GOOD_POINTER, "overrides": []},
+    {**GOOD_POINTER, "overrides": {"../x": {"reason": "why", "refusal": "it failed"}}},
+    {**GOOD_POINTER, "overrides": {"0" * 32: {"reason": "why"}}},
+    {**GOOD_POINTER, "overrides": {"0" * 32: {"reason": "why", "refusal": None}}},
+    {**GOOD_POINTER, "overrides": {"0" * 32: "why"}},
     {"current": "0" * 32},
 ]
 
@@ -159,7 +183,10 @@ def test_a_pointer_that_is_garbage_is_an_error_and_is_never_written_over(store, 
 def test_the_pointer_of_the_table_is_good_but_for_its_one_fault(store):
     store.root.mkdir()
     (store.root / "current.json").write_text(json.dumps(GOOD_POINTER))
-    assert store.pointer().current == "0" * 32
+    pointer = store.pointer()
+    assert pointer.current == "0" * 32
+    assert json.loads(json.dumps(pointer.to_document())) == GOOD_POINTER
+    assert store.audit() == [pointer.change]
 
 
 def test_a_folder_in_the_pointer_s_place_is_an_error(store):
@@ -172,11 +199,11 @@ def test_a_folder_in_the_pointer_s_place_is_an_error(store):
 
 
 @pytest.fixture
-def promoted(store, blessed):
+def promoted(store, blessed, release):
     """A store in which two versions were promoted, and the bytes of its log."""
     versions = blessed(1), blessed(2)
     for version in versions:
-        store.promote(version, actor="me")
+        release(version)
     return store, versions, (store.root / "audit.ndjson").read_bytes()
 
 
@@ -221,15 +248,68 @@ def test_the_first_line_of_all_is_mended_too(store, blessed):
     assert (store.root / "audit.ndjson").read_bytes() == log
 
 
-@pytest.mark.parametrize("line", [b"garbage\n", b"[]\n", b"\xff\n", b"{}\n", b"\n"], ids=repr)
-def test_a_log_with_a_line_that_is_no_change_is_an_error(promoted, line):
+@pytest.mark.parametrize("line", [b"garbage\n", b"[]\n", b"\xff\n", b"{}\n", b"\n", b"a\rb\n"], ids=repr)
+def test_a_line_that_is_no_change_is_told_and_kept_and_stops_no_rollback(promoted, line):
     store, versions, log = promoted
     (store.root / "audit.ndjson").write_bytes(log + line)
-    with pytest.raises(StoreError, match=r"audit\.ndjson"):
+    with pytest.raises(AuditDamaged, match="line 3 is no change"):
         store.audit()
-    with pytest.raises(StoreError, match=r"audit\.ndjson"):
-        store.rollback(actor="me")
-    assert store.pointer().current == versions[1]
+    assert store.rollback(actor="me").current == versions[0]
+    assert (store.root / "audit.ndjson").read_bytes().startswith(log + line + b'{"sequence":3,')
+    changes, damage = store.log()
+    assert [change.sequence for change in changes] == [1, 2, 3]
+    assert [entry[:19] for entry in damage] == ["line 3 is no change"]
+
+
+def test_the_end_of_the_log_is_only_written_over_where_it_is_half_of_the_pointers_own_line(promoted):
+    store, versions, log = promoted
+    strange = b'{"sequence":2,"time":"another'
+    (store.root / "audit.ndjson").write_bytes(log + strange)
+    changes, damage = store.log()
+    assert (len(changes), damage) == (2, [f"{len(strange)} bytes at the end are no change"])
+    store.rollback(actor="me")
+    assert (store.root / "audit.ndjson").read_bytes().startswith(log + strange + b'\n{"sequence":3,')
+    assert [change.sequence for change in store.log()[0]] == [1, 2, 3]
+
+
+def test_zeros_that_a_power_failure_left_in_the_log_are_written_over(promoted):
+    store, versions, log = promoted
+    for kept in (0, 40):
+        lines = log.splitlines(keepends=True)
+        (store.root / "audit.ndjson").write_bytes(lines[0] + lines[1][:kept] + b"\0" * (len(lines[1]) - kept))
+        assert len(store.audit()) == 2
+        store.promote(versions[1], actor="me")
+        assert (store.root / "audit.ndjson").read_bytes() == log
+
+
+def test_no_number_stands_in_the_log_twice_where_an_older_pointer_was_put_back(promoted):
+    store, versions, _ = promoted
+    old = (store.root / "current.json").read_bytes()
+    store.rollback(actor="me")
+    (store.root / "current.json").write_bytes(old)
+    store.rollback(actor="me")
+    assert [change.sequence for change in store.audit()] == [1, 2, 3, 4]
+    (store.root / "current.json").unlink()
+    assert store.promote(versions[0], actor="me").change.sequence == 5
+
+
+def test_a_change_that_took_effect_but_could_not_be_logged_says_so_and_is_logged_by_the_next(store, blessed, release):
+    versions = blessed(1), blessed(2)
+    while not (store.root / "audit.ndjson").exists() or (store.root / "audit.ndjson").stat().st_size <= 8_192:
+        release(versions[len(store.audit()) % 2], reason="x" * 500)
+    before = store.audit()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, hard))  # the pointer can be written, the log can't be longer
+    try:
+        with pytest.raises(ChangeUnconfirmed, match="is current now, .* File too large") as caught:
+            store.rollback(actor="me")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    pointer = store.pointer()
+    assert pointer.current == caught.value.version != before[-1].to_version
+    assert store.audit() == [*before, pointer.change]
+    assert store.rollback(actor="me", away_from=before[-1].to_version) == pointer
+    assert len((store.root / "audit.ndjson").read_bytes().splitlines()) == len(before) + 1
 
 
 def test_a_temporary_file_that_a_crash_left_behind_disturbs_nobody(promoted):
@@ -256,7 +336,7 @@ for _ in range(int(rounds)):
         if chance.random() < 0.5:
             store.rollback(actor=seed)
         else:
-            store.promote(chance.choice(versions), actor=seed)
+            store.promote(chance.choice(versions), actor=seed, override="a version is only a number here")
     except NoPredecessor:
         pass
     print(".", end="", flush=True)
@@ -305,7 +385,7 @@ def test_four_processes_at_once_leave_a_whole_log(store, blessed, start):
     assert len({change.actor for change in store.audit()}) == 5
 
 
-def test_a_process_that_is_killed_leaves_a_store_that_goes_on(store, blessed, start):
+def test_a_process_that_is_killed_leaves_a_store_that_goes_on(store, blessed, release, start):
     versions = [blessed(seed) for seed in range(2)]
     store.promote(versions[0], actor="me")
     for changes in (1, 4, 9):
@@ -315,5 +395,5 @@ def test_a_process_that_is_killed_leaves_a_store_that_goes_on(store, blessed, st
             assert worker.stdout.read(1) == b"."
         worker.kill()
         worker.wait()
-        store.promote(next(v for v in versions if v != store.pointer().current), actor="me")
+        release(next(v for v in versions if v != store.pointer().current))
         assert_whole(store)

@@ -1,6 +1,7 @@
 """The store: versions that never change, and nothing promoted that no gate has passed."""
 
 import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from service.artefact import MANIFEST
 from service.errors import ArtefactInvalid, NotBlessed, StoreError, VersionNotFound
+from service.pointer import Override
 
 # Versions
 
@@ -114,14 +116,30 @@ def test_a_version_that_is_not_there_is_refused(store, content):
             read("0" * 32)
 
 
+def test_a_version_that_was_removed_meanwhile_gets_no_report(store, blessed):
+    version = blessed(1)
+    shutil.rmtree(store.versions / version)
+    with pytest.raises(VersionNotFound):
+        store.write_report(version, {})
+    assert store.version_ids() == []
+
+
+def test_the_page_of_a_report_comes_and_goes_with_it(store, content):
+    version = store.add(**content(1))
+    page = store.write_report(version, {}, "<p>Zürich</p>").with_name("gate.html")
+    assert page.read_text(encoding="utf-8") == "<p>Zürich</p>"
+    store.write_report(version, {})
+    assert [path.name for path in page.parent.iterdir()] == ["gate.json"]
+
+
 # Blessings
 
 
-def auc_with(**changed):
-    """A change of the report: of what the check of the AUC says."""
+def entropy_with(**changed):
+    """A change of the report: of what the check of the normalised entropy says."""
 
     def change(report):
-        (check,) = (check for check in report["checks"] if check["bound"]["metric"] == "auc")
+        (check,) = (check for check in report["checks"] if check["metric"] == "normalized_entropy")
         check.update(changed)
         return report
 
@@ -131,7 +149,7 @@ def auc_with(**changed):
 REFUSED = {
     "no report": (None, "it has no gate report; run `andon gate` first"),
     "an empty one": (lambda report: {}, "its gate report: version: expected"),
-    "two lines": (lambda report: {key: report[key] for key in ("version", "passed")}, "its gate report: rows: "),
+    "two lines": (lambda report: {key: report[key] for key in ("version", "passed")}, "its gate report: name: "),
     "another version": (lambda report: {**report, "version": "0" * 32}, "its gate report is about another version"),
     "no checks": (lambda report: {**report, "checks": []}, "its gate report leaves out"),
     "checks missing": (
@@ -141,8 +159,8 @@ REFUSED = {
     "checks an object": (lambda report: {**report, "checks": {"auc": True}}, "its gate report: checks: expected"),
     "checks as text": (lambda report: {**report, "checks": "passed"}, "its gate report: checks: expected"),
     "a check true": (lambda report: {**report, "checks": [True]}, "a check of its gate report: expected"),
-    "only the contract's": (lambda report: {**report, "checks": report["checks"][3:]}, "its gate report leaves out"),
-    "an unknown key": (lambda report: {**report, "note": ""}, "its gate report: note: expected one of the keys"),
+    "one check short": (lambda report: {**report, "checks": report["checks"][1:]}, "its gate report leaves out"),
+    "an unknown key": (lambda report: {**report, "notes": ""}, "its gate report: notes: expected one of the keys"),
     "no rows": (lambda report: {**report, "rows": 0}, "it failed its gate: no verdict"),
     "passed false": (lambda report: {**report, "passed": False}, "it failed its gate: no verdict"),
     "passed missing": (
@@ -155,10 +173,10 @@ REFUSED = {
         lambda report: {**report, "checks": [*report["checks"], {"metric": "log_loss"}]},
         "a check of its gate report: ",
     ),
-    "a check that passed 1": (auc_with(passed=1), "a check of its gate report: passed: expected true or false"),
-    "a value too low": (auc_with(value=0.5), "it failed its gate: auc"),
-    "a value null": (auc_with(value=None), "it failed its gate: auc"),
-    "a value NaN": (auc_with(value=float("nan")), "it failed its gate: auc"),
+    "a check that passed 1": (entropy_with(passed=1), "a check of its gate report: passed: expected true or false"),
+    "a value too high": (entropy_with(value=1.0), "it failed its gate: normalized_entropy"),
+    "a value null": (entropy_with(value=None), "it failed its gate: normalized_entropy"),
+    "a value NaN": (entropy_with(value=float("nan")), "it failed its gate: normalized_entropy"),
 }
 
 
@@ -171,8 +189,7 @@ def test_what_no_gate_has_passed_is_not_promoted(store, content, good_report, ch
         store.promote(version, actor="me")
     assert caught.value.version == version
     assert caught.value.reason.startswith(reason)
-    assert store.blessing(version) == caught.value.reason == store.summary(version)["verdict"]
-    assert store.summary(version)["blessed"] is False
+    assert store.blessing(version, None) == caught.value.reason
     assert store.pointer() is None
     assert store.audit() == []
 
@@ -197,8 +214,8 @@ def test_a_folder_in_the_report_s_place_is_an_error(store, content):
 
 def test_the_newest_report_counts(store, blessed, good_report):
     version = blessed(1)
-    assert store.blessing(version) is None
-    store.write_report(version, auc_with(value=0.5, passed=False)({**good_report(version), "passed": False}))
+    assert store.blessing(version, None) is None
+    store.write_report(version, entropy_with(value=1.5, passed=False)({**good_report(version), "passed": False}))
     with pytest.raises(NotBlessed):
         store.promote(version, actor="me")
     assert [path.name for path in (store.versions / version / "reports").iterdir()] == ["gate.json"]
@@ -215,3 +232,125 @@ def test_a_blessed_version_that_was_damaged_is_not_promoted(store, blessed, dama
 def test_a_version_that_is_not_there_is_not_promoted(store):
     with pytest.raises(ArtefactInvalid, match="No such file"):
         store.promote("0" * 32, actor="me")
+
+
+# Overrides
+
+WITHOUT_A_BLESSING = {
+    "no report": (None, "it has no gate report; run `andon gate` first"),
+    "a failed one": (entropy_with(value=1.5), "it failed its gate: normalized_entropy"),
+    "against another": (lambda report: {**report, "baseline": "0" * 32}, f"it was judged against {'0' * 32}, but"),
+}
+
+
+@pytest.mark.parametrize(("change", "refusal"), WITHOUT_A_BLESSING.values(), ids=WITHOUT_A_BLESSING)
+def test_an_override_makes_current_what_no_gate_has_passed_and_stands_in_the_log(
+    store, content, blessed, release, good_report, change, refusal
+):
+    release(blessed(1))
+    version = store.add(**content(2))
+    if change is not None:
+        store.write_report(version, change(good_report(version, store.current())))
+    with pytest.raises(NotBlessed):
+        store.promote(version, actor="me")
+    pointer = store.promote(version, actor="me", reason="routine", override="the old one is worse")
+    assert pointer.current == version
+    assert pointer.change == store.audit()[-1]
+    assert (pointer.change.reason, pointer.change.override) == ("routine", "the old one is worse")
+    assert pointer.change.overridden.startswith(refusal)
+    assert store.pointer() == pointer
+    assert pointer.override(version) == Override(reason="the old one is worse", refusal=pointer.change.overridden)
+
+
+def test_an_override_goes_past_a_report_that_is_garbage(store, content):
+    version = store.add(**content(1))
+    store.write_report(version, {}).write_bytes(b"{")
+    assert "can't be read" in store.promote(version, actor="me", override="it burns").change.overridden
+
+
+def test_an_override_never_makes_current_what_is_damaged(store, blessed, damage):
+    version = blessed(1)
+    damage(version)
+    with pytest.raises(ArtefactInvalid):
+        store.promote(version, actor="me", override="it burns")
+    assert store.pointer() is None
+
+
+@pytest.mark.parametrize("override", ["", " ", "\n\t\u3000"])
+def test_an_override_needs_a_reason(store, blessed, override):
+    with pytest.raises(ValueError, match="an override needs a reason"):
+        store.promote(blessed(1), actor="me", override=override)
+    assert store.pointer() is None
+
+
+def test_where_the_gate_has_passed_nothing_is_overridden(store, blessed):
+    version = blessed(1)
+    pointer = store.promote(version, actor="me", override="to be sure")
+    assert (pointer.current, pointer.change.override, pointer.change.overridden) == (version, None, None)
+    assert b"overrid" not in (store.root / "audit.ndjson").read_bytes() + (store.root / "current.json").read_bytes()
+
+
+def test_an_override_stands_until_the_next_promotion_and_comes_back_with_the_version(store, content, blessed, release):
+    unproven, proven, newest = store.add(**content(1)), blessed(2), blessed(3)
+    store.promote(unproven, actor="me", override="it burns")
+    for version in (proven, newest):
+        assert release(version).change.override is None
+    assert store.rollback(actor="me").change.override is None
+    change = store.rollback(actor="me").change
+    assert (change.action, change.to_version) == ("rollback", unproven)
+    assert (change.override, change.overridden) == ("it burns", "it has no gate report; run `andon gate` first")
+    assert [bool(entry.override) for entry in store.audit()] == [True, False, False, False, True]
+
+
+def test_what_was_overridden_is_proven_once_it_is_promoted_again_with_its_gate_s_word(store, content, blessed, release):
+    unproven, other = store.add(**content(1)), blessed(2)
+    store.promote(unproven, actor="me", override="it burns")
+    release(other)
+    assert release(unproven).change.override is None
+    release(other)
+    assert store.rollback(actor="me").change.override is None
+
+
+def test_the_current_version_stops_being_overridden_when_it_is_promoted_after_its_gate_passed(store, content, release):
+    version = store.add(**content(1))
+    first = store.promote(version, actor="me", override="it burns")
+    assert store.promote(version, actor="me", override="still") == first, "an override of the same says nothing new"
+    second = release(version)
+    assert (second.current, second.predecessors, second.change.override) == (version, (), None)
+    assert (second.change.from_version, second.change.to_version) == (version, version)
+    assert release(version) == second
+    assert len(store.audit()) == 2
+
+
+def test_the_current_version_is_overridden_when_a_newer_report_no_longer_passes_it(store, blessed, good_report):
+    version = blessed(1)
+    store.promote(version, actor="me")
+    store.write_report(version, entropy_with(value=1.5)(good_report(version)))
+    with pytest.raises(NotBlessed):
+        store.promote(version, actor="me")
+    pointer = store.promote(version, actor="me", override="there is no other")
+    assert (pointer.change.override, pointer.predecessors) == ("there is no other", ())
+
+
+def test_a_version_that_stands_on_an_override_stays_so_until_a_gate_compares_it_with_the_one_before(
+    store, blessed, release, good_report
+):
+    first, late, other = (blessed(seed) for seed in (1, 2, 3))
+    release(first)
+    store.write_report(late, good_report(late, first))
+    release(other)
+    store.promote(late, actor="tests", override="urgent")
+    assert store.promote(late, actor="tests", override="still").override(late) is not None
+    with pytest.raises(NotBlessed, match=f"judged against {first}, but {other} is current"):
+        store.promote(late, actor="tests")
+    store.write_report(late, good_report(late, other))
+    assert store.promote(late, actor="tests").override(late) is None
+
+
+def test_a_version_that_served_only_by_an_override_does_not_return_without_one(store, blessed, release, content):
+    release(blessed(1))
+    unproven, second = store.add(**content(2)), blessed(3)
+    store.promote(unproven, actor="tests", override="urgent")
+    release(second)
+    with pytest.raises(NotBlessed):
+        store.promote(unproven, actor="tests")

@@ -3,13 +3,20 @@
 import hashlib
 import json
 import math
+import subprocess
+import sys
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import log_loss
 
 from service import training
+from service.core import bucketer
 from service.core.learner import FTRL
 from service.errors import EventsError
 from service.events import Events
@@ -120,6 +127,95 @@ def test_the_holdout_is_not_learned(store, events):
     assert described["time_range"]["text"].endswith(rows[399]["time_hour"].replace("+00:00", "Z"))
 
 
+def naive_seen(schema, rows):
+    """For each field, how many rows hold each value's hash."""
+    values = {f: [f.canonical(row.get(f.name)) for row in rows] for f in schema.fields}
+    return {f.name: Counter(bucketer.hash_value(f.name, v) for v in values[f] if v is not None) for f in schema.fields}
+
+
+@pytest.mark.parametrize("holdout", [0.0, 0.2])
+def test_what_was_seen_are_the_values_of_the_rows_that_were_learned(store, events, schema, holdout):
+    rows = list(rows_of(500))
+    for row in rows[::7]:
+        row["origin"] = None
+    version = train(store, events(rows), Run(holdout=holdout))
+    learned = rows[: round(500 * (1 - holdout))]
+    expected, seen = naive_seen(schema, learned), store.load(version).seen
+    for name, there in expected.items():
+        hashes, counts = seen.field(name)
+        assert dict(zip(hashes.tolist(), counts.tolist(), strict=True)) == there
+    profile = store.manifest(version)["training"]["profile"]
+    assert {name: field["distinct"] for name, field in profile["fields"].items()} == seen.sizes
+    for name, field in profile["fields"].items():
+        missing = sum(row.get(name) is None for row in learned) / len(learned)
+        assert field["missing"] == pytest.approx(missing, abs=1e-9)
+        assert 0.5 <= field["auc"] < 0.8
+    assert all(0.0 < share < 1.0 for share in profile["collisions"].values())
+    assert profile["out_of_order"] == 0.0
+
+
+def test_the_profile_finds_the_field_that_gives_the_label_away_and_the_rows_out_of_order(store, events):
+    rows = [{**row, "holiday": row["late"] == 1} for row in rows_of(1_000)]
+    rows[100], rows[101] = rows[101], rows[100]
+    profile = store.manifest(train(store, events(rows), Run()))["training"]["profile"]
+    aucs = {name: field["auc"] for name, field in profile["fields"].items()}
+    assert max(aucs, key=aucs.get) == "holiday"
+    assert aucs["holiday"] > 0.99
+    assert sorted(aucs.values())[-2] < 0.75
+    assert profile["out_of_order"] == 0.001
+
+
+def test_how_many_files_the_rows_come_in_changes_neither_weights_nor_profile_nor_what_was_seen(store, events):
+    rows = list(rows_of(900))
+    versions = [train(store, events(*files), Run(passes=1)) for files in ([rows], [rows[:1], rows[1:500], rows[500:]])]
+    assert versions[0] != versions[1], "the files have other digests"
+    manifests = [store.manifest(version) for version in versions]
+    assert manifests[0]["training"]["profile"] == manifests[1]["training"]["profile"]
+    assert manifests[0]["files"]["seen.npy"] == manifests[1]["files"]["seen.npy"]
+    assert manifests[0]["files"]["weights.npy"] == manifests[1]["files"]["weights.npy"]
+
+
+WARMED_UP = """
+import json, sys
+from pathlib import Path
+from service import training
+from service.core import learner, tallies
+from service.core.documents import load_schema
+from service.events import Events
+from service.store import Store
+
+def compiled():
+    functions = [f for module in (learner, tallies) for f in vars(module).values() if hasattr(f, "signatures")]
+    return json.dumps({f.__name__: len(f.signatures) for f in functions})
+
+path, schema, store = sys.argv[1:]
+training.warm_up()
+print(compiled())
+events = Events([Path(path)], load_schema(json.loads(schema), source="the test"))
+training.train(Store(Path(store)), events, training.Run(holdout=0.1))
+print(compiled())
+"""
+
+
+@pytest.mark.parametrize("suffix", [".ndjson", ".csv", ".parquet"])
+def test_once_warmed_up_nothing_is_compiled_while_training(store, tmp_path, schema, suffix):
+    """A compiler loses a Ctrl-C, so it must not run where one is waited for."""
+    names = ["late", "time_hour", *(field.name for field in schema.fields)]
+    table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows_of(2_000)])
+    table = table.select([name for name in names if table[name].null_count < 2_000])
+    path = tmp_path / f"events{suffix}"
+    if suffix == ".ndjson":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    else:
+        (pa_csv.write_csv if suffix == ".csv" else pq.write_table)(table, path)
+    # In a process of its own: other tests may have had other types compiled.
+    command = [sys.executable, "-c", WARMED_UP, str(path), json.dumps(schema.to_document()), str(tmp_path / "other")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    warm, afterwards = map(json.loads, done.stdout.splitlines())
+    assert warm.keys() >= {"_learn_rows", "_weights", "_score", "_move", "_occupy"}
+    assert afterwards == warm
+
+
 def test_golden_requests_are_training_rows_each_field_missing_and_all_missing(store, events, schema):
     rows = list(rows_of(300))
     golden = store.golden(train(store, events(rows), Run()))
@@ -148,7 +244,20 @@ def test_without_a_timestamp_the_manifest_has_no_time_range(store, tmp_path, sch
         name="t", label="late", timestamp=None, n_buckets=64, fields=schema.fields, crosses=schema.crosses
     )
     data = Events(events(list(rows_of(50))).paths, timeless)
-    assert store.manifest(train(store, data, Run()))["training"]["time_range"] is None
+    described = store.manifest(train(store, data, Run()))["training"]
+    assert (described["time_range"], described["profile"]["out_of_order"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("times", "in_order"),
+    [([3, 5, 5], True), ([3, 5, 4], False), ([-(2**63), 2**63 - 1, 2**63 - 1], True), ([0, 2**63 - 1, -2], False)],
+)
+def test_the_time_range_says_whether_the_rows_are_in_order(store, events, times, in_order):
+    rows = [{**row, "time_hour": time} for row, time in zip(rows_of(3), times, strict=True)]
+    for files in ([rows], [rows[:2], rows[2:]]):
+        described = store.manifest(train(store, events(*files), Run()))["training"]
+        assert described["time_range"]["in_order"] is in_order
+        assert (described["profile"]["out_of_order"] == 0.0) is in_order
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import json
 import math
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import strategies as st
 
+from service.core.columnar import COLUMN_TYPES
 from service.core.documents import load_schema
 
 DATA = Path(__file__).parent / "data"
@@ -147,6 +149,18 @@ def any_rows():
         return st.lists(st.fixed_dictionaries(required, optional=optional), max_size=8)
 
     return rows
+
+
+def as_array(field, values):
+    if field.type == "number":
+        values = [None if value is None else float(value) for value in values]
+    return pa.array(values, type=COLUMN_TYPES[field.type])
+
+
+@pytest.fixture(scope="session")
+def as_columns():
+    """``as_columns(schema, rows)``: rows as the Arrow columns that ``columnar`` takes."""
+    return lambda schema, rows: {f.name: as_array(f, [row.get(f.name) for row in rows]) for f in schema.fields}
 
 
 SURROGATES = st.text(st.characters(categories=["Cs"]), min_size=1, max_size=2)

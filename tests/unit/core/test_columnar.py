@@ -5,20 +5,11 @@ import pyarrow as pa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.core.columnar import COLUMN_TYPES, bin_indices, encode_columns
+from service.core import bucketer
+from service.core.columnar import bin_indices, bucket_slots, code_columns, encode_columns
 from service.core.documents import load_schema
 from service.core.encoder import Encoder
 from service.core.features import bin_index
-
-
-def as_columns(schema, rows):
-    return {field.name: as_array(field, [row.get(field.name) for row in rows]) for field in schema.fields}
-
-
-def as_array(field, values):
-    if field.type == "number":
-        values = [None if value is None else float(value) for value in values]
-    return pa.array(values, type=COLUMN_TYPES[field.type])
 
 
 def test_spark_gives_the_same_buckets_through_columns(spark_vectors, cross_schema):
@@ -38,7 +29,7 @@ def test_spark_gives_the_same_buckets_through_columns(spark_vectors, cross_schem
     assert seen == len(spark_vectors)
 
 
-def test_typed_values_keep_their_golden_bucket_as_columns(golden_buckets):
+def test_typed_values_keep_their_golden_bucket_as_columns(golden_buckets, as_columns):
     for vector in golden_buckets:
         table = {key: vector[key] for key in ("type", "bins") if key in vector}
         document = {"name": "m", "label": "y", "n_buckets": 2**20, "fields": {vector["field"]: table}}
@@ -48,7 +39,7 @@ def test_typed_values_keep_their_golden_bucket_as_columns(golden_buckets):
 
 
 @given(data=st.data())
-def test_columns_give_the_buckets_of_rows(any_schema, any_rows, data):
+def test_columns_give_the_buckets_of_rows(any_schema, any_rows, as_columns, data):
     schema = data.draw(any_schema)
     rows = data.draw(any_rows(schema))
     by_row = Encoder(schema).encode_rows(rows)
@@ -59,7 +50,7 @@ def test_columns_give_the_buckets_of_rows(any_schema, any_rows, data):
 
 
 @given(data=st.data())
-def test_a_slice_of_columns_gives_the_slice_of_buckets(any_schema, any_rows, data):
+def test_a_slice_of_columns_gives_the_slice_of_buckets(any_schema, any_rows, as_columns, data):
     schema = data.draw(any_schema)
     rows = data.draw(any_rows(schema))
     start = data.draw(st.integers(0, len(rows)))
@@ -70,7 +61,7 @@ def test_a_slice_of_columns_gives_the_slice_of_buckets(any_schema, any_rows, dat
 
 
 @given(data=st.data())
-def test_a_column_that_the_schema_does_not_know_changes_nothing(any_schema, any_rows, data):
+def test_a_column_that_the_schema_does_not_know_changes_nothing(any_schema, any_rows, as_columns, data):
     schema = data.draw(any_schema)
     rows = data.draw(any_rows(schema))
     columns = as_columns(schema, rows)
@@ -78,7 +69,7 @@ def test_a_column_that_the_schema_does_not_know_changes_nothing(any_schema, any_
     np.testing.assert_array_equal(encode_columns(schema, more), encode_columns(schema, columns))
 
 
-def test_many_rows_with_few_values_and_a_cross_of_three_are_encoded_alike(schema):
+def test_many_rows_with_few_values_and_a_cross_of_three_are_encoded_alike(schema, as_columns):
     random = np.random.default_rng(7)
     rows = [
         {
@@ -96,10 +87,36 @@ def test_many_rows_with_few_values_and_a_cross_of_three_are_encoded_alike(schema
     )
 
 
-def test_no_rows_and_only_nulls_are_batches_too(schema):
+def test_no_rows_and_only_nulls_are_batches_too(schema, as_columns):
     rows = [dict.fromkeys(field.name for field in schema.fields)] * 3
     assert encode_columns(schema, as_columns(schema, [])).shape == (0, len(schema.slots))
     np.testing.assert_array_equal(encode_columns(schema, as_columns(schema, rows)), Encoder(schema).encode_rows(rows))
+
+
+@given(data=st.data())
+def test_the_slots_hold_the_whole_hash_of_each_row_s_value_and_each_value_once(any_schema, any_rows, as_columns, data):
+    schema = data.draw(any_schema)
+    rows = data.draw(any_rows(schema))
+    slots = code_columns(schema, as_columns(schema, rows))
+    values = [{f.name: f.canonical(row.get(f.name)) for f in schema.fields} for row in rows]
+    by_field = [[bucketer.hash_value(f.name, row[f.name]) for row in values] for f in schema.fields]
+    by_cross = [[bucketer.hash_cross((n, row[n]) for n in cross) for row in values] for cross in schema.crosses]
+    assert [slot.hashes[slot.codes].tolist() for slot in slots] == by_field + by_cross
+    for slot in slots:
+        assert len(set(slot.hashes.tolist())) == len(slot.hashes)
+    np.testing.assert_array_equal(bucket_slots(schema, slots), encode_columns(schema, as_columns(schema, rows)))
+
+
+@given(data=st.data())
+def test_a_field_s_missing_value_is_the_last_and_each_other_one_is_in_a_row(any_schema, any_rows, as_columns, data):
+    schema = data.draw(any_schema)
+    rows = data.draw(any_rows(schema))
+    slots = code_columns(schema, as_columns(schema, rows))
+    for field, slot in zip(schema.fields, slots, strict=False):
+        last = len(slot.hashes) - 1
+        assert slot.hashes[last] == bucketer.hash_value(field.name, None)
+        assert (slot.codes == last).tolist() == [row.get(field.name) is None for row in rows]
+        assert set(range(last)) <= set(slot.codes.tolist())
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from service.core.columnar import bucket_slots
 from service.core.encoder import Encoder
 from service.core.features import Field, Schema
 from service.errors import EventsError
@@ -68,6 +69,7 @@ def test_every_format_gives_the_same_columns_labels_times_and_buckets(tmp_path, 
     assert batch.labels.tolist() == [1, 0, 0]
     assert (batch.times.values.tolist(), batch.times.unit) == ([10, 11, 12], "as given")
     assert np.array_equal(batch.encode(SCHEMA), Encoder(SCHEMA).encode_rows(features))
+    assert np.array_equal(bucket_slots(SCHEMA, batch.code(SCHEMA)), batch.encode(SCHEMA))
     assert batch.done == 1.0
 
 

@@ -32,3 +32,17 @@ def predictor():
 @pytest.fixture
 def app(predictor):
     return create_app(Settings(max_rows=150, max_body_bytes=20_000), predictor=predictor)
+
+
+@pytest.fixture
+def live_app():
+    """``live_app(settings)``: an application that follows a store, until the end of the test."""
+    apps = []
+
+    def make(settings=None):
+        apps.append(create_app(settings))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        app.extensions["andon"].close()

@@ -3,12 +3,11 @@
 import pytest
 
 from service.config import Settings
-from service.web import create_app
 
 
 @pytest.fixture
-def empty(tmp_path):
-    return create_app(Settings(store=tmp_path / "store")).test_client()
+def empty(tmp_path, live_app):
+    return live_app(Settings(store=tmp_path / "store")).test_client()
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/ready"])
@@ -43,3 +42,33 @@ def test_a_probe_may_use_head_and_nothing_that_writes(client, path):
     refused = client.post(path)
     assert refused.status_code == 405
     assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+def test_a_refusal_is_told_as_long_as_it_lasts_and_counted_for_ever(store, release, blessed, damage, live_app):
+    old, new = blessed(0), blessed(1)
+    release(old)
+    app = live_app(Settings(store=store.root))
+    model, client = app.extensions["andon"], app.test_client()
+    model.close()  # so that it looks only when told to
+    assert client.get("/health").json == {"status": "ok", "model": "flights", "version": old}
+    release(new)
+    damage(new)
+    model.look()
+    health = client.get("/health").json
+    assert (health["version"], health["refusals"]) == (old, 1)
+    assert health["refused"].startswith(f"version {new} is refused: weights.npy")
+    store.rollback(actor="me")
+    model.look()
+    assert client.get("/health").json == {"status": "ok", "model": "flights", "version": old, "refusals": 1}
+
+
+def test_an_override_is_told_with_who_and_when(store, content, live_app):
+    version = store.add(**content(0))
+    store.promote(version, actor="Ada", override="the gate's data is late")
+    client = live_app(Settings(store=store.root)).test_client()
+    assert client.get("/health").json == {
+        "status": "ok",
+        "model": "flights",
+        "version": version,
+        "override": {"reason": "the gate's data is late", "actor": "Ada", "time": store.pointer().change.time},
+    }

@@ -57,13 +57,28 @@ def test_the_example_on_the_page_is_answered(client):
     assert json.loads(body) == {"instances": [{"hour": None, "user": None}]}
 
 
-def test_without_a_model_the_page_says_why(tmp_path):
-    client = create_app(Settings(store=tmp_path / "store")).test_client()
+def test_without_a_model_the_page_says_why(tmp_path, live_app):
+    client = live_app(Settings(store=tmp_path / "store")).test_client()
     page = client.get("/", headers={"Accept": "text/html"})
     assert page.status_code == 200
     assert "Not ready: no version was promoted in the store." in page.text
     document = client.get("/").json
     assert (document["model"], document["version"], document["fields"]) == (None, None, {})
+
+
+def test_the_page_says_what_was_refused_and_what_was_overridden(store, content, damage, live_app):
+    versions = [store.add(**content(seed)) for seed in range(2)]
+    store.promote(versions[0], actor="Ada <a>", override="late & <b>")
+    app = live_app(Settings(store=store.root))
+    app.extensions["andon"].close()  # so that it looks only when told to
+    store.promote(versions[1], actor="Ben", override="later")
+    damage(versions[1])
+    app.extensions["andon"].look()
+    page = app.test_client().get("/", headers={"Accept": "text/html"}).text
+    assert f"version <code>{versions[0]}</code>" in page
+    assert f"Not taken up: version {versions[1]} is refused: " in page
+    assert "Ada &lt;a&gt; promoted it all the same" in page
+    assert "late &amp; &lt;b&gt;" in page
 
 
 def test_names_from_a_schema_are_escaped_on_the_page():

@@ -1,0 +1,105 @@
+"""What training saw: how many rows each value of each field came in. It tells a known id from one never met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes: TypeAlias = NDArray[np.uint64]
+"""Whole hashes of values (``bucketer.hash_value``), not yet buckets."""
+
+Counts: TypeAlias = NDArray[np.int64]
+
+SEEN_TYPE = np.dtype([("hash", "<u8"), ("count", "<u4")])
+"""One value of one field: its hash, and the number of training rows that it came in."""
+
+MAX_COUNT = 2**32 - 1
+"""A value that came in more rows than this is taken for one that came in as many."""
+
+_CHUNK_ROWS = 2**17  # 1.5 MiB: another thread may run in between, and no check needs memory by the size of the table
+
+
+class Seen:
+    """The values that training saw, by field; the missing value is none of them.
+
+    Args:
+        array: of ``SEEN_TYPE``, shape ``(n_values,)``: the values of the first field, then those of the second and so
+            on, the hashes of each ascending. It is only ever read, and not copied, so it may be memory-mapped.
+        sizes: how many of them are of each field, in their order.
+
+    Raises:
+        ValueError: ``array`` is not that, or a value came in no row.
+    """
+
+    def __init__(self, array: NDArray[Any], sizes: Mapping[str, int]) -> None:
+        if array.dtype != SEEN_TYPE or array.shape != (sum(sizes.values()),) or any(n < 0 for n in sizes.values()):
+            raise ValueError(f"{array.dtype} of shape {array.shape} is no table of {dict(sizes)}")
+        self.sizes = dict(sizes)
+        self._array = array
+        self._by_field: dict[str, NDArray[Any]] = {}
+        start = 0
+        for field, size in sizes.items():
+            self._by_field[field] = array[start : start + size]
+            start += size
+        for field, table in self._by_field.items():
+            _check(field, table)
+
+    @classmethod
+    def of(cls, values: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> Seen:
+        """From the hashes of each field's values, in any order, and the number of rows of each, at least 1."""
+        sizes = {field: len(hashes) for field, (hashes, _) in values.items()}
+        array = np.empty(sum(sizes.values()), dtype=SEEN_TYPE)
+        start = 0
+        for hashes, counts in values.values():
+            order = np.argsort(hashes, kind="stable")  # which is fast where they are almost in order
+            part = array[start : start + len(hashes)]
+            part["hash"] = hashes[order]
+            part["count"] = np.minimum(counts[order], MAX_COUNT)
+            start += len(hashes)
+        return cls(array, sizes)
+
+    def counts(self, field: str, hashes: Hashes) -> Counts:
+        """In how many training rows each value of a field came, int64, shape ``(len(hashes),)``; 0: never seen.
+
+        Raises:
+            KeyError: the model has no such field.
+        """
+        table = self._by_field[field]
+        if not len(table):
+            return np.zeros(len(hashes), dtype=np.int64)
+        # A binary search for all hashes in step. numpy's own would copy the column out of the table on every call.
+        keys = table["hash"]
+        found = np.zeros(len(hashes), dtype=np.int64)
+        left = len(keys)
+        while left > 1:
+            half = left // 2
+            found += np.where(keys[found + half] <= hashes, half, 0)
+            left -= half
+        counts: Counts = np.where(keys[found] == hashes, table["count"][found], 0).astype(np.int64)
+        return counts
+
+    def field(self, field: str) -> tuple[Hashes, Counts]:
+        """The hashes of a field's values, ascending, and the number of rows of each: copies, shape ``(n_values,)``."""
+        table = self._by_field[field]
+        return table["hash"].astype(np.uint64), table["count"].astype(np.int64)
+
+    def to_array(self) -> NDArray[Any]:
+        """The array that the constructor takes; ``sizes`` goes with it."""
+        return self._array
+
+
+def _check(field: str, table: NDArray[Any]) -> None:
+    for chunk in _chunks(table):
+        if not (chunk["hash"][1:] > chunk["hash"][:-1]).all():
+            raise ValueError(f"the hashes of {field!r} do not ascend")
+        if not chunk["count"].all():
+            raise ValueError(f"a value of {field!r} came in no row")
+
+
+def _chunks(table: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Parts of a table, each beginning with the value that the one before ended with."""
+    for start in range(0, len(table), _CHUNK_ROWS):
+        yield table[max(0, start - 1) : start + _CHUNK_ROWS]

@@ -1,0 +1,121 @@
+"""The real server for tests: ``andon serve`` as a process of its own, on a free port, with its log."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import service
+
+START_SECONDS = 60
+STOP_SECONDS = 40
+WAIT_SECONDS = 30
+
+
+def free_port():
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(folder, **settings):
+    """This one, in which another Python finds the package that is tested, wherever it is started."""
+    environ = {**os.environ, "ANDON_WORKERS": "1", "ANDON_TIMEOUT": "30", **settings}
+    code = "import service.cli"
+    if subprocess.run([sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True).returncode:
+        root = str(Path(service.__file__).resolve().parents[1])
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environ.get("PYTHONPATH")]))
+    return environ
+
+
+def until(condition, *, why):
+    """Wait for something that must come; ``why`` gives what to say if it does not."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: its port, and the file that it logs into."""
+
+    port: int
+    log: Path
+
+    def pids(self):
+        """The workers that were ever started."""
+        return set(re.findall(r"Booting worker with pid: (\d+)", self.log.read_text()))
+
+    def said(self, words):
+        """For each worker, how often it logged these words."""
+        pids = re.findall(rf"^\[.*?\] \[(\d+)\] .*{re.escape(words)}", self.log.read_text(), re.MULTILINE)
+        return {pid: pids.count(pid) for pid in pids}
+
+    def wait_until_all_said(self, words, *, workers, times=1):
+        """Wait until each of the workers has logged these words so often."""
+
+        def all_said():
+            said = self.said(words)
+            return len(said) >= workers and min(said.values()) >= times
+
+        until(all_said, why=self.log.read_text)
+
+    def get(self, path):
+        """The status and the document of a GET on a connection of its own."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def ready(self):
+        """Whether ``/health`` is 200."""
+        try:
+            return self.get("/health")[0] == 200
+        except OSError:
+            return False
+
+
+@contextmanager
+def served(command, *, store, cwd, environ, log, asked=True):
+    """A server, while it runs; at the end, it must end well.
+
+    Args:
+        command: what ``serve`` and its options follow.
+        asked: wait until it is ready; without this, no request at all is sent.
+    """
+    port = free_port()
+    with open(log, "wb") as errors:
+        process = subprocess.Popen(
+            [*command, "serve", "--store", str(store), "--port", str(port)],
+            cwd=cwd,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=subprocess.STDOUT,
+        )
+        server = Server(port, log)
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while asked and not server.ready():
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            yield server
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=STOP_SECONDS) == 0, log.read_text()
+        finally:
+            process.kill()
+            process.wait()

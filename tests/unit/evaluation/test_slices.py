@@ -1,0 +1,169 @@
+"""Which slices a row is in: told by hand, against a dictionary of what training saw."""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+
+from service.core.features import bin_index
+from service.evaluation.slices import MAX_SLICES, Slicer
+from service.events import Events
+from service.gates import SliceRule
+
+
+@pytest.fixture
+def slices(store, made, schema, write):
+    """``slices(rule, rows, trained=(), batches=1)``: the rule's slices, the rows coming in that many files."""
+
+    def make(rule, rows, trained=(), batches=1):
+        seen = store.load(made(1, trained)).seen
+        place = [field.name for field in schema.fields].index(rule.field)
+        slicer = Slicer(rule, schema.fields[place], seen)
+        size = -(-len(rows) // batches)
+        paths = [write(rows[i * size : (i + 1) * size], f"{i}.ndjson") for i in range(batches)]
+        for batch in Events(paths, schema).batches():
+            slicer.add(batch.code(schema)[place], batch.columns[rule.field])
+        return slicer.result()
+
+    return make
+
+
+def by_hand(rows, name):
+    """Indices of the rows of each slice, its name told by ``name(row)``; ``None`` is in no slice."""
+    found = defaultdict(list)
+    for index, row in enumerate(rows):
+        found[name(row)].append(index)
+    found.pop(None, None)
+    return dict(found)
+
+
+def parts(found):
+    return {name: rows.tolist() for name, rows in found.parts()}
+
+
+@pytest.mark.parametrize("batches", [1, 7])
+def test_every_value_that_is_found_is_a_slice_and_missing_is_one_too(slices, flights, batches):
+    rows = flights(300)
+    found = slices(SliceRule(field="origin"), rows, batches=batches)
+
+    def name(row):
+        return "origin: missing" if row["origin"] is None else f"origin = {row['origin'] or chr(34) * 2}"
+
+    assert parts(found) == by_hand(rows, name)
+    assert found.complete
+    assert found.names == [
+        'origin = ""',
+        "origin = EWR",
+        "origin = JFK",
+        "origin = Zürich 机场",
+        "origin = a = b",
+        "origin = c: d",
+        "origin: missing",
+    ]
+
+
+def test_without_a_missing_value_there_is_no_slice_of_it(slices, flights):
+    rows = [row for row in flights(100) if row["origin"] is not None]
+    assert "origin: missing" not in slices(SliceRule(field="origin"), rows).names
+
+
+def test_a_field_that_every_row_misses_has_one_slice(slices, flights):
+    assert parts(slices(SliceRule(field="holiday"), flights(5))) == {"holiday: missing": [0, 1, 2, 3, 4]}
+
+
+def test_slices_of_integers_stand_in_the_order_of_the_numbers(slices, flights):
+    rows = [{**row, "hour": row["hour"] - 12} for row in flights(400)]
+    found = slices(SliceRule(field="hour"), rows)
+    assert found.names == [f"hour = {hour}" for hour in range(-12, 12)]
+    assert parts(found) == by_hand(rows, lambda row: f"hour = {row['hour']}")
+
+
+def test_slices_of_booleans_are_false_and_true(slices, flights):
+    rows = [{**row, "holiday": row["hour"] > 20} for row in flights(100)]
+    found = parts(slices(SliceRule(field="holiday"), rows))
+    assert found == by_hand(rows, lambda row: f"holiday = {str(row['holiday']).lower()}")
+
+
+@pytest.mark.parametrize(("field", "bins"), [("temp", (0.0, 10.5, 30.0)), ("seats", "log2")])
+def test_slices_of_numbers_are_their_bins(slices, flights, field, bins):
+    rows = flights(300)
+
+    def name(row):
+        return f"{field}: missing" if row[field] is None else f"{field} = bin {bin_index(bins, row[field])}"
+
+    found = slices(SliceRule(field=field), rows)
+    assert parts(found) == by_hand(rows, name)
+    codes = [int(name.split()[-1]) for name in found.names if "bin" in name]
+    assert codes == sorted(codes)
+
+
+@pytest.mark.parametrize("batches", [1, 5])
+def test_named_values_are_slices_in_the_order_of_their_names_and_other_rows_are_in_none(slices, flights, batches):
+    rows, values = flights(200), ("c: d", "EWR", "LGA", "Zürich 机场", "a = b")
+    found = slices(SliceRule(field="origin", values=values), rows, batches=batches)
+    expected = by_hand(rows, lambda row: f"origin = {row['origin']}" if row["origin"] in values else None)
+    assert found.names == [f"origin = {value}" for value in values]
+    assert parts(found) == {"origin = LGA": [], **expected}
+
+
+def test_a_named_value_is_the_canonical_text_of_its_field(slices, flights):
+    rows = flights(200)
+    hours = parts(slices(SliceRule(field="hour", values=("7", "12", "07")), rows))
+    assert hours["hour = 7"] == [index for index, row in enumerate(rows) if row["hour"] == 7] != []
+    assert hours["hour = 07"] == []
+    below_zero = [index for index, row in enumerate(rows) if row["temp"] is not None and row["temp"] < 0]
+    assert parts(slices(SliceRule(field="temp", values=("0",)), rows)) == {"temp = bin 0": below_zero}
+    assert below_zero
+
+
+@pytest.mark.parametrize("batches", [1, 4])
+@pytest.mark.parametrize("often", [1, 2, 5, 1_000])
+def test_cold_tail_and_head_are_those_of_a_dictionary_of_the_training(slices, flights, often, batches):
+    trained, rows = flights(400), flights(300, seed=1)
+    rows[::17] = [{**row, "tailnum": None} for row in rows[::17]]
+    trained[::13] = [{**row, "tailnum": None} for row in trained[::13]]
+    counts = Counter(row["tailnum"] for row in trained)
+
+    def kind(row):
+        if row["tailnum"] is None:
+            return None
+        count = counts.get(row["tailnum"], 0)
+        return "tailnum: cold" if not count else "tailnum: tail" if count < often else "tailnum: head"
+
+    expected = by_hand(rows, kind)
+    for seen in ("cold", "tail", "head"):
+        rule = SliceRule(field="tailnum", seen=seen, training_rows=often)
+        found = slices(rule, rows, trained, batches)
+        assert parts(found) == {f"tailnum: {seen}": expected.get(f"tailnum: {seen}", [])}
+    assert expected["tailnum: cold"] != []
+
+
+def test_what_training_saw_of_a_number_is_its_bin(slices, flights):
+    trained, rows = [{**row, "temp": 5.0} for row in flights(50)], flights(100)
+    other_bins = [i for i, row in enumerate(rows) if row["temp"] is not None and not 0 <= row["temp"] < 10.5]
+    assert parts(slices(SliceRule(field="temp", seen="cold"), rows, trained)) == {"temp: cold": other_bins}
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize(("count", "complete"), [(MAX_SLICES - 1, True), (MAX_SLICES, True), (MAX_SLICES + 1, False)])
+@pytest.mark.parametrize("batches", [1, 10])
+def test_more_values_than_a_list_of_slices_may_have_are_no_list(slices, flights, missing, count, complete, batches):
+    rows = [{**row, "tailnum": f"N{index % count}"} for index, row in enumerate(flights(450))]
+    if missing:
+        rows = [{**row, "tailnum": None if row["tailnum"] == "N0" else row["tailnum"]} for row in rows]
+    found = slices(SliceRule(field="tailnum"), rows, batches=batches)
+    assert found.complete is complete
+    assert len(found.names) == min(count, MAX_SLICES)
+    expected = by_hand(rows, lambda row: f"tailnum = {row['tailnum']}" if row["tailnum"] else "tailnum: missing")
+    assert parts(found) == {name: expected[name] for name in found.names}
+
+
+def test_of_no_rows_there_are_no_slices_but_those_that_were_named(slices):
+    assert parts(slices(SliceRule(field="origin"), [])) == {}
+    assert parts(slices(SliceRule(field="origin", values=("EWR",)), [])) == {"origin = EWR": []}
+    assert parts(slices(SliceRule(field="origin", seen="cold"), [])) == {"origin: cold": []}
+
+
+def test_a_code_takes_two_bytes_a_row_however_many_slices(slices, flights):
+    found = slices(SliceRule(field="hour"), flights(50))
+    assert (found.codes.dtype, found.codes.shape) == (np.int16, (50,))
