@@ -2,15 +2,19 @@
 
 The map of the house. Imports run downward only; ``tox -e lint`` checks it.
 
-    cli, web      what people and programs talk to: parse, call inward, render
+    cli           what people talk to: parse, call inward, render
     demo          the embedded flight data through the whole line
+    evaluation    candidate + baseline + events -> gate report
+    web           what programs talk to over HTTP
     config        the only reader of the environment
-    training      events -> candidate            evaluation   candidate + events -> gate report
-    scoring       events -> probabilities        live         the promoted version, verified and swapped
-    store         versions, pointer, audit log   gates        thresholds and verdicts
+    training      events -> candidate            scoring      events -> probabilities
+    live          the promoted version, verified and swapped, beside the requests (watcher)
+    store         versions and their reports     prune, summary   what nobody needs; what a list shows
+    pointer       the current version            audit        the log of its changes
+    gates         contract, checks, verdict      page         a report as HTML
     events        Parquet, CSV, NDJSON, batched  spool        encoded rows for the later passes
-    toml          the files that users write     artefact     one immutable model folder
-    core          pure: bucketer, features, encoder, model, learner, metrics, predictor
+    toml          the files that users write     artefact     one immutable model folder (sealed: how it is opened)
+    core          pure: bucketer, features, encoder, model, learner, metrics, comparison, profile, predictor
     errors        one tree of errors that carry data
 """
 

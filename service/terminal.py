@@ -92,10 +92,10 @@ def print_report(report: Report, *, err: bool) -> None:
     print_checks(report.checks, err=err)
     waived = sum(bool(check.waived) for check in report.checks)
     blessed = f"blessed; {waived} of {len(report.checks)} checks were waived" if waived else "blessed"
-    click.echo(blessed if report.passed else f"the line stops here: {count_failed(report.checks)}", err=err)
+    click.echo(blessed if report.passed else f"the line stops here: {_count_failed(report.checks)}", err=err)
 
 
-def count_failed(checks: Sequence[Check]) -> str:
+def _count_failed(checks: Sequence[Check]) -> str:
     """How many checks failed, and the first of them by name."""
     failed = [_line(_cut(str(check))) for check in checks if not check.passed]
     more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""

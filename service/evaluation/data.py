@@ -14,7 +14,7 @@ import numpy as np
 from service.core.profile import Profiler
 from service.errors import ConfigError, DocumentError, Problem
 from service.events import Events, holdout_cutoff
-from service.gates import Bound, Check, Contract, DataRules
+from service.gates import NEW_FIELD, Bound, Check, Contract, DataRules
 from service.store import Store
 
 Training: TypeAlias = Mapping[str, Any]
@@ -82,11 +82,14 @@ def judge_data(
         waived: why the baseline need not be there; empty: it must.
     """
     found, before = _whole(training), None if baseline is None else _whole(baseline)
-    checks = [_check(metric, "", found, before, bound, waived) for metric, bound in rules.whole.items()]
+    excuse = waived if baseline is None else ""
+    checks = [_check(metric, "", found, before, bound, excuse) for metric, bound in rules.whole.items()]
+    known = {} if baseline is None else baseline.get("profile", {}).get("fields", {})
     for name in fields:
         found, before = _of_field(training, name), None if baseline is None else _of_field(baseline, name)
+        excuse = waived if baseline is None else NEW_FIELD if known and name not in known else ""
         for metric, bound in {**rules.every_field, **rules.fields.get(name, {})}.items():
-            checks.append(_check(metric, name, found, before, bound, waived))
+            checks.append(_check(metric, name, found, before, bound, excuse))
     return checks
 
 
@@ -124,9 +127,7 @@ def _check(metric: str, field: str, found: Figures, before: Figures | None, boun
         value = _ratio(now, then) if kind == "_ratio" else _difference(now, then)
         if before is None:
             note = "there is no baseline to compare with"
-        elif not before:
-            note = "the baseline has no such field"
-        elif value is None:
+        elif value is None and waived != NEW_FIELD:
             note = "these events or the baseline's do not define it"
     return Check(
         gate="data",
@@ -135,7 +136,7 @@ def _check(metric: str, field: str, found: Figures, before: Figures | None, boun
         value=value,
         bound=bound,
         note=note,
-        waived=waived if kind and before is None else "",
+        waived=waived if kind else "",
     )
 
 

@@ -22,7 +22,15 @@ from service.gates.contract import (
 )
 from service.gates.defaults import default_contract
 from service.gates.documents import load_contract
-from service.gates.report import ALWAYS, BREAKING_ALLOWED, FEW_ROWS_ALLOWED, FIRST_RELEASE, Report, refusal
+from service.gates.report import (
+    ALWAYS,
+    BREAKING_ALLOWED,
+    FEW_ROWS_ALLOWED,
+    FIRST_RELEASE,
+    NEW_FIELD,
+    Report,
+    refusal,
+)
 
 __all__ = [
     "ALWAYS",
@@ -36,6 +44,7 @@ __all__ = [
     "FIRST_RELEASE",
     "GATES",
     "NEED_BASELINE",
+    "NEW_FIELD",
     "QUALITY",
     "Bound",
     "ChangeBound",

@@ -31,7 +31,7 @@ class Bound:
     def __str__(self) -> str:
         equal = "" if self.strict else "="
         ends = [(f">{equal}", self.low), (f"<{equal}", self.high)]
-        return " and ".join(f"{sign} {end:.15g}" for sign, end in ends if end is not None)
+        return " and ".join(f"{sign} {end:,.15g}" for sign, end in ends if end is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

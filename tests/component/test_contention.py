@@ -68,26 +68,36 @@ while not select.select([sys.stdin], [], [], 0)[0]:
 print(json.dumps({"reads": reads, "dangling": dangling, "gaps": gaps}))
 """
 
-PRUNE = """
-import json, math, select, sys
+ADD = """
+import json, select, sys
 from pathlib import Path
 import numpy as np
-from service.prune import prune
 from service.store import Store
 
-store, version = Store(Path(sys.argv[1])), sys.argv[2]
+store, version, added = Store(Path(sys.argv[1])), sys.argv[2], 0
 artefact, golden = store.load(version), store.golden(version)
 content = {"schema": artefact.predictor.schema, "golden": golden, "seen": artefact.seen}
 content["weights"] = np.load(store.versions / version / "weights.npy")
-added = removed = 0
 print("ready", flush=True)
 sys.stdin.readline()
 while not select.select([sys.stdin], [], [], 0)[0]:
-    for _ in range(3):
-        store.add(**content, training={**artefact.manifest["training"], "note": added})
-        added += 1
+    store.add(**content, training={**artefact.manifest["training"], "note": added})
+    added += 1
+print(json.dumps({"added": added}))
+"""
+
+PRUNE = """
+import json, math, select, sys
+from pathlib import Path
+from service.prune import prune
+from service.store import Store
+
+store, removed = Store(Path(sys.argv[1])), 0
+print("ready", flush=True)
+sys.stdin.readline()
+while not select.select([sys.stdin], [], [], 0.05)[0]:
     removed += len(list(prune(store, keep=0, before=math.inf)))
-print(json.dumps({"added": added, "removed": removed}))
+print(json.dumps({"removed": removed}))
 """
 
 
@@ -120,14 +130,14 @@ def test_promotions_rollbacks_prunes_and_readers_at_once_lose_no_line_and_leave_
     assert andon("promote", first, "--store", root, "--override", "it is the first").code == 0
     store = Store(root)
     changing = [start(CHANGE, root, seed, ROUNDS) for seed in range(WORKERS)]
-    beside = [start(READ, root), start(PRUNE, root, first)]
+    beside = [start(READ, root), start(ADD, root, first), start(PRUNE, root)]
     for process in (*beside, *changing):
         assert process.stdout.readline() == "ready\n"
     for process in (*beside, *changing):
         process.stdin.write("go\n")
         process.stdin.flush()
     changed = [result(process) for process in changing]
-    read, pruned = [result(process) for process in beside]
+    read, added, pruned = [result(process) for process in beside]
 
     log = store.audit()
     told = sorted(tuple(entry) for answer in changed for entry in answer["logged"])
@@ -144,6 +154,7 @@ def test_promotions_rollbacks_prunes_and_readers_at_once_lose_no_line_and_leave_
     assert read["reads"] > 10
     assert (read["dangling"], read["gaps"]) == ([], [])
     assert pruned["removed"] > 10
+    assert added["added"] > 10
     assert [path.name for path in store.versions.iterdir() if path.name.startswith(".")] == []
     refused = sum(answer["refused"] for answer in changed)
-    print(f"{WORKERS * ROUNDS} calls and {refused} refused ones, {len(log)} lines, {read['reads']} reads, {pruned}")
+    print(f"{WORKERS * ROUNDS} calls, {refused} refused, {len(log)} lines, {read['reads']} reads, {added}, {pruned}")

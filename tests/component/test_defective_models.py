@@ -22,7 +22,7 @@ def works(tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "gates"),
     [
-        ("leak-in-both", ("data",)),
+        ("leak-in-both", ("data", "change")),
         ("shuffled-labels", ("value", "change", "slice", "behaviour")),
         ("ruined-airline", ("slice", "reproducibility")),
         ("stale-golden", ("verification",)),

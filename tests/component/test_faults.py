@@ -122,17 +122,12 @@ def seen(root):
     assert damage == []
     assert [change.sequence for change in changes] == list(range(1, len(changes) + 1))
     assert all(later.from_version == earlier.to_version for earlier, later in pairwise(changes))
-    pointer = store.pointer()
-    if pointer is None:
-        assert changes == []
-    else:
-        assert changes[-1] == pointer.change
-        assert pointer.current == pointer.change.to_version
-        for version in (pointer.current, *pointer.predecessors):
-            store.load(version)
-    versions = store.version_ids()
-    for version in versions:
+    pointer, versions = store.pointer(), store.version_ids()
+    named = () if pointer is None else (pointer.current, *pointer.predecessors)
+    for version in {*versions, *named}:
         store.load(version)
+    assert changes[-1:] == ([] if pointer is None else [pointer.change])
+    assert named[:1] == tuple(change.to_version for change in changes[-1:])
     return {
         "pointer": pointer and (pointer.current, pointer.predecessors, pointer.overrides),
         "changes": [(change.action, change.to_version, change.reason, change.override) for change in changes],
@@ -155,15 +150,15 @@ def is_between(state, old, new):
 
 # Training and judging take their time: of them, every run has some kinds of faults, and THOROUGH=1 all of them.
 SOME = {
-    "train": ("full", "kill", "power cut"),
+    "train": ("full", "power cut"),
     "train the next": (),
     "train the same again": (),
     "gate": (),
     "gate again": ("kill",),
     "promote": KINDS,
     "promote the next": ("EIO, again, power cut",),
-    "override": ("kill",),
-    "rollback": ("EIO", "kill", "power cut", "power cut, entries first"),
+    "override": (),
+    "rollback": ("kill", "power cut, entries first"),
     "prune": ("kill", "EIO, again, power cut"),
 }
 FAULTS = [
@@ -198,9 +193,9 @@ def test_a_fault_at_any_operation_leaves_the_old_store_or_the_new_one(tmp_path, 
         retried = andon(*arguments, "--store", root)
         assert retried.code == 0, f"{place} {retried.err}"
         assert seen(root) == new, place
-        swept = andon("prune", "--keep", 100, "--keep-days", 0, "--store", root)
-        assert swept.code == 0, f"{place} {swept.err}"
-        assert left_over(root) == [], place
+        if left_over(root):
+            assert andon("prune", "--keep", 100, "--keep-days", 0, "--store", root).code == 0, place
+            assert left_over(root) == [], place
         shutil.rmtree(root)
         shutil.copytree(made.folder / start, root) if start else root.mkdir()
     assert at > 5, "the faults were met"
@@ -213,7 +208,7 @@ def test_a_full_disk_can_be_pruned(tmp_path, made, disk):
     assert (done["code"], "freed" in done["err"]) == (0, True), done["err"]
 
 
-@pytest.mark.parametrize("kind", ["kill", "power cut", "power cut, entries first"])
+@pytest.mark.parametrize("kind", ["kill", "power cut"])
 def test_a_fault_in_a_series_of_changes_loses_none_of_those_before_it(tmp_path, made, disk, andon, kind):
     root = tmp_path / "store"
     second = made.versions[1]

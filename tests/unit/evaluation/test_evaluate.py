@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from service.errors import ArtefactInvalid, DocumentError, EventsError, NotBlessed, NotFirstRelease
 from service.evaluation import baseline_of, evaluate
-from service.gates import ALWAYS, load_contract
+from service.gates import ALWAYS, GATES, load_contract
 
 
 @pytest.fixture
@@ -64,6 +64,7 @@ def test_a_first_release_that_keeps_its_contract_is_blessed_and_waives_only_what
     report = evaluate(store, version, [learned, later], easy, first_release=True)
     assert [str(check) for check in report.failed] == []
     assert (report.rows, report.left_out, report.baseline, report.first_release) == (600, 2_000, None, True)
+    assert {check.gate for check in report.checks} == set(GATES) - {"reproducibility"}
     waived = {(check.gate, check.metric) for check in report.checks if check.waived}
     assert waived == {
         ("baseline", "versions"),
@@ -299,15 +300,17 @@ def test_a_model_that_is_worse_than_the_base_rate_is_stopped_whatever_its_contra
 
 
 @pytest.mark.parametrize("reproducibility", [False, True])
+@pytest.mark.parametrize("there", [False, True], ids=["without the training's files", "with them"])
 @pytest.mark.parametrize("other", [False, True], ids=["the same schema", "another schema"])
 def test_progress_never_falls_and_ends_at_one(
-    store, trained, made, release, other_schema, learned, later, reproducibility, other
+    store, trained, made, release, other_schema, learned, later, reproducibility, there, other
 ):
     release(made(2, schema=other_schema(n_buckets=512) if other else other_schema()))
     seen = []
     tables = {"log_loss": {"max": 1}, "reproducibility": {"same_digest": reproducibility}}
     version = trained(learned)
-    evaluate(store, version, [learned, later], load_contract(tables, source="gate.toml"), progress=seen.append)
+    paths = [learned, later] if there else [later]
+    evaluate(store, version, paths, load_contract(tables, source="gate.toml"), progress=seen.append)
     assert seen == sorted(seen)
     assert seen[0] > 0.0
     assert seen[-1] == 1.0

@@ -76,7 +76,7 @@ def test_a_strict_bound_is_the_other_one_without_its_ends(low, high, value):
         (Bound(low=0.8, high=1.25), ">= 0.8 and <= 1.25"),
         (Bound(low=0, high=2, strict=True), "> 0 and < 2"),
         (Bound(low=0.12345678901), ">= 0.12345678901"),
-        (Bound(high=16_000_000), "<= 16000000"),
+        (Bound(high=16_000_000), "<= 16,000,000"),
         (Bound(high=-0.0), "<= -0"),
     ],
 )

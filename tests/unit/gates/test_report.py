@@ -14,6 +14,7 @@ from service.gates import (
     FEW_ROWS_ALLOWED,
     FIRST_RELEASE,
     GATES,
+    NEW_FIELD,
     Bound,
     Check,
     Report,
@@ -466,7 +467,10 @@ def test_what_a_first_release_waives_is_only_waived_in_a_first_release(put):
             assert found.startswith(f"{WAIVES}{check['metric']}")
 
 
-@pytest.mark.parametrize("reason", [FIRST_RELEASE, BREAKING_ALLOWED, FEW_ROWS_ALLOWED, "we know", " ", "First release"])
+REASONS = [FIRST_RELEASE, BREAKING_ALLOWED, FEW_ROWS_ALLOWED, NEW_FIELD]
+
+
+@pytest.mark.parametrize("reason", [*REASONS, "we know", " ", "First release"])
 @pytest.mark.parametrize("document", [WHOLE, FIRST], ids=["whole", "first"])
 def test_no_line_is_waived_but_those_that_a_gate_waives_and_for_no_other_reason(put, reason, document):
     """Each line in turn, with a value that fails and without one."""
@@ -479,6 +483,7 @@ def test_no_line_is_waived_but_those_that_a_gate_waives_and_for_no_other_reason(
                 FIRST_RELEASE: first and unknown and (value is None or gate == "baseline"),
                 BREAKING_ALLOWED: metric == "breaking_changes" and value is not None,
                 FEW_ROWS_ALLOWED: metric in ("rows", "compared_rows") and gate == "slice" and value is not None,
+                NEW_FIELD: gate == "data" and metric == "distinct_ratio" and check["slice"] != "" and value is None,
             }
             changed = put(document, ("checks", index), {**check, "value": value, "waived": reason, "passed": True})
             found = verdict(changed, current=None)
@@ -585,6 +590,7 @@ def is_sound_line(given_line, first):
         and metric in ("rows", "compared_rows")
         and where != ""
         and value is not None,
+        NEW_FIELD: gate == "data" and ratio and where != "" and value is None,
     }
     return excused.get(waived, False)
 
