@@ -340,7 +340,9 @@ def test_whatever_loading_raises_the_old_version_answers_and_the_world_learns_no
     assert answering(live) == versions[1]
 
 
-def test_a_thousand_flipped_bits_and_two_hundred_files_cut_short_are_all_refused(live, store, clock, release, versions, alter):
+def test_a_thousand_flipped_bits_and_two_hundred_files_cut_short_are_all_refused(
+    live, store, release, versions, alter
+):
     old, new = versions[:2]
     release(old)
     live.look()

@@ -185,7 +185,7 @@ def test_what_is_no_regular_file_is_refused_without_waiting(path, put, reason):
         assert f"weights.npy {reason}" in refused(read, path, *arguments)
 
 
-@pytest.mark.parametrize("call", ["fstat", "pread"])
+@pytest.mark.parametrize("call", ["fstat", "preadv"])
 def test_a_disk_that_can_not_read_is_a_refusal(path, monkeypatch, call):
     path.write_bytes(b"small")
 
