@@ -55,6 +55,11 @@ def pre_fork(server: Any, worker: Any) -> None:
     gc.freeze()
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """In a worker at its end: what was frozen is taken down in the usual order again, loggers before their locks."""
+    gc.unfreeze()
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """What every worker starts with, before it loads the application."""
     # Until the worker sets its own handlers, the one inherited from the master would swallow a SIGTERM for good.
