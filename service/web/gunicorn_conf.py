@@ -49,8 +49,8 @@ loglevel = _settings.log_level
 def pre_fork(server: Any, worker: Any) -> None:
     """In the master, before each worker: what is there already stays shared between them.
 
-    A garbage collection writes to every object that it looks at, and the page would be copied. It looks at none that was
-    frozen before the fork.
+    A garbage collection writes to every object that it looks at, and its page would be copied. It looks at none that
+    was frozen before the fork.
     """
     gc.freeze()
 
