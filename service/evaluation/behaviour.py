@@ -92,7 +92,7 @@ def _direction(predictor: Predictor, rows: Rows, rule: Direction) -> Check:
         predictor.predict_rows([{**row, rule.field: value} for row in rows]) for value in (rule.before, rule.after)
     )
     sign = 1.0 if rule.expect == "increase" else -1.0
-    kept = [sign * (b - a) >= 0.0 for a, b in zip(before, after, strict=True)]
+    kept = [sign * (b - a) > 0.0 for a, b in zip(before, after, strict=True)]
     mean = math.fsum(b - a for a, b in zip(before, after, strict=True)) / len(rows) if rows else math.nan
     return Check(
         gate="behaviour",

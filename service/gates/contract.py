@@ -89,7 +89,7 @@ class DataRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direction:
-    """What a change of one field must do to the probability: not lower it (``increase``) or not raise it.
+    """What a change of one field must do to the probability: raise it (``increase``) or lower it.
 
     Attributes:
         before, after: the field's values, as a client would send them.

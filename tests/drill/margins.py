@@ -39,4 +39,4 @@ def share_used(metric, lowest, highest, bound):
     if neutral is None:
         return None
     ways = [(lowest, bound.low), (highest, bound.high)]
-    return max((value - neutral) / (end - neutral) for value, end in ways if end not in (None, neutral))
+    return max([0.0, *((value - neutral) / (end - neutral) for value, end in ways if end not in (None, neutral))])
