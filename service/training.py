@@ -23,6 +23,7 @@ from service.core.metrics import RunningMetrics
 from service.core.model import LinearModel
 from service.core.predictor import Predictor
 from service.core.profile import Profiler
+from service.durable import make_folder
 from service.errors import EventsError
 from service.events import Batch, Events, RowSample, holdout_cutoff
 from service.events.columns import MICROSECONDS
@@ -80,7 +81,7 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
     metrics = RunningMetrics()
     profiler = Profiler(schema)
     span = _Span()
-    store.root.mkdir(parents=True, exist_ok=True)
+    make_folder(store.root)
     with Spool(store.root, n_slots=len(schema.slots)) as spool:
         for whole in events.batches(labels=True, times=schema.timestamp is not None):
             batch = _up_to(whole, cutoff)
