@@ -84,7 +84,7 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
     make_folder(store.root)
     with Spool(store.root, n_slots=len(schema.slots)) as spool:
         for whole in events.batches(labels=True, times=schema.timestamp is not None):
-            batch = _up_to(whole, cutoff)
+            batch = whole if cutoff is None else whole.up_to(cutoff)
             assert batch.labels is not None
             slots = batch.code(schema)
             buckets = bucket_slots(schema, slots)
@@ -124,13 +124,6 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
     predictor = Predictor(schema=schema, model=LinearModel(weights), version="candidate")
     golden = Golden(instances=instances, probabilities=predictor.predict_rows(instances))
     return store.add(schema=schema, weights=weights, golden=golden, seen=profiler.seen(), training=training)
-
-
-def _up_to(batch: Batch, cutoff: int | None) -> Batch:
-    if cutoff is None:
-        return batch
-    assert batch.times is not None
-    return batch.where(batch.times.values <= cutoff)
 
 
 def _golden_instances(rows: list[dict[str, Any]], schema: Schema) -> list[dict[str, Any]]:

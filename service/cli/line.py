@@ -125,7 +125,8 @@ def check(events: tuple[Path, ...], schema_path: Path, contract: Path, holdout: 
         from service.training import warm_up
 
         warm_up()
-    return 0 if _data_passes(store, Events(events, read_schema(schema_path)), read_contract(contract), holdout) else 1
+    given = Events(events, read_schema(schema_path))
+    return 0 if _data_passes(store, given, read_contract(contract), holdout) else EXIT_NO
 
 
 @click.command(short_help="Judge VERSION on events it has not seen.")
@@ -163,15 +164,17 @@ def gate(
         from service.evaluation import evaluate
         from service.gates import default_contract
         from service.training import warm_up
-
-        warm_up()
     version = store.resolve(version)
+    rules = read_contract(contract) if contract else default_contract()
+    if rules.reproducibility:
+        with interrupts_held():
+            warm_up()
     with stage("gate") as progress:
         report = evaluate(
             store,
             version,
             events,
-            read_contract(contract) if contract else default_contract(),
+            rules,
             first_release=first_release,
             training=training,
             allow_overlap=allow_overlap,
@@ -237,6 +240,7 @@ def _data_passes(store: Store, events: Events, contract: Contract, holdout: floa
 
 
 def read_schema(path: Path) -> Schema:
+    """The schema in a TOML file."""
     from service.core.documents import load_schema
     from service.toml import read_toml
 

@@ -8,6 +8,8 @@ from service.errors import ArtefactInvalid
 from service.gates import ALWAYS, BREAKING_ALLOWED, Check, Contract
 from service.store import Store
 
+NO_BASELINE = "there is no baseline to compare with"
+
 _BOUNDS = {(gate, metric): bound for gate, metric, bound in ALWAYS}
 
 
@@ -58,7 +60,7 @@ def judge_schema(candidate: Schema, baseline: Schema | None, contract: Contract,
         metric="breaking_changes",
         value=None if baseline is None else len(broken),
         bound=_BOUNDS["schema", "breaking_changes"],
-        note="there is no baseline to compare with" if baseline is None else "; ".join(broken),
+        note=NO_BASELINE if baseline is None else "; ".join(broken),
         waived=allowed or waived,
     )
 

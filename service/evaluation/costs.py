@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from service.artefact import Artefact, Golden, size_of
+from service.evaluation.baseline import NO_BASELINE
 from service.gates import Check, Contract
 from service.store import Store
 
@@ -32,7 +33,7 @@ def judge_costs(
         elif metric == "load_seconds":
             value, note = load_seconds, "read, digested and verified, as a service does before it answers"
         elif baseline is None:
-            value, note, excuse = None, "there is no baseline to compare with", waived
+            value, note, excuse = None, NO_BASELINE, waived
         else:
             value = _row_time_ratio(
                 (candidate, store.golden(candidate.version)), (baseline, store.golden(baseline.version))

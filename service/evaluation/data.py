@@ -13,6 +13,7 @@ import numpy as np
 
 from service.core.profile import Profiler
 from service.errors import ConfigError, DocumentError, Problem
+from service.evaluation.baseline import NO_BASELINE
 from service.events import Events, holdout_cutoff
 from service.gates import NEW_FIELD, Bound, Check, Contract, DataRules
 from service.store import Store
@@ -126,7 +127,7 @@ def _check(metric: str, field: str, found: Figures, before: Figures | None, boun
         then = None if before is None else before.get(figure)
         value = _ratio(now, then) if kind == "_ratio" else _difference(now, then)
         if before is None:
-            note = "there is no baseline to compare with"
+            note = NO_BASELINE
         elif value is None and waived != NEW_FIELD:
             note = "these events or the baseline's do not define it"
     return Check(

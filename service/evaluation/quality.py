@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from service.core import metrics
 from service.core.comparison import Change, Comparison, compare
+from service.evaluation.baseline import NO_BASELINE
 from service.evaluation.rows import Judged, Mask
 from service.evaluation.slices import MAX_SLICES, Slices
 from service.gates import (
@@ -26,8 +27,6 @@ from service.gates import (
 )
 
 Rows: TypeAlias = "NDArray[np.intp] | slice"
-
-NO_BASELINE = "there is no baseline to compare with"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

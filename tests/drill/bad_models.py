@@ -162,17 +162,19 @@ def lost_events(works):
 
 @defect("one weight is NaN", "verification: weights.npy holds values that are not finite")
 def nan_weight(works):
-    made = works.current()
-    weights = works.weights(made)
-    weights[0] = np.nan
-    return works.forged(made, weights=weights)
+    return with_first_weight(works, np.nan)
 
 
 @defect("one weight is infinite", "verification: weights.npy holds values that are not finite")
 def infinite_weight(works):
+    return with_first_weight(works, np.inf)
+
+
+def with_first_weight(works, value):
+    """The current version with another first weight."""
     made = works.current()
     weights = works.weights(made)
-    weights[0] = np.inf
+    weights[0] = value
     return works.forged(made, weights=weights)
 
 
