@@ -2,24 +2,30 @@
 #
 #     docker build -t mlops-service . && docker run -p 8000:8000 mlops-service
 #
-# The first stage builds the wheel and makes the demo model with the whole line, gate included: without a passing gate
-# there is no image. The last one holds what serving needs and nothing else.
+# The first stage compiles the wheel, with a C compiler that comes from PyPI. The second makes the demo model with the whole
+# line, gate included: without a passing gate there is no image. The last one holds what serving needs and nothing else.
 
 ARG PYTHON=3.10
+
+FROM python:${PYTHON}-slim-bookworm AS wheel
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /src
+COPY requirements/build.txt requirements/
+RUN pip install --no-compile --require-hashes --no-deps --requirement requirements/build.txt
+COPY pyproject.toml setup.py build_backend.py README.md LICENSE ./
+COPY service service
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
 
 FROM python:${PYTHON}-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-COPY requirements/build.txt requirements/serve.txt requirements/train.txt requirements/
+COPY requirements/serve.txt requirements/train.txt requirements/
 RUN python -m venv /opt/andon \
     && /opt/andon/bin/pip install --require-hashes --no-deps --requirement requirements/serve.txt \
     && python -m venv /opt/train \
-    && /opt/train/bin/pip install --require-hashes --no-deps --requirement requirements/build.txt \
     && /opt/train/bin/pip install --require-hashes --no-deps --requirement requirements/train.txt
-COPY pyproject.toml README.md LICENSE ./
-COPY service service
-RUN /opt/train/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheel . \
-    && /opt/train/bin/pip install --no-deps /wheel/*.whl \
+COPY --from=wheel /wheel /wheel
+RUN /opt/train/bin/pip install --no-deps /wheel/*.whl \
     && /opt/andon/bin/pip install --no-deps /wheel/*.whl \
     && /opt/andon/bin/pip uninstall --yes pip setuptools
 RUN /opt/train/bin/andon demo --store /var/lib/andon \

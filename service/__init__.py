@@ -15,6 +15,7 @@ The map of the house. Imports run downward only; ``tox -e lint`` checks it.
     events        Parquet, CSV, NDJSON, batched  spool        encoded rows for the later passes
     toml          the files that users write     artefact     one immutable model folder (sealed: how it is opened)
     core          pure: bucketer, features, encoder, model, learner, metrics, comparison, profile, predictor
+    kernels       the loops over rows, compiled from C
     errors        one tree of errors that carry data
 """
 

@@ -11,6 +11,11 @@ def main() -> int:
         return cli.main()
     except KeyboardInterrupt:
         return 130
+    except ImportError as error:
+        if error.name != "service.kernels":
+            raise
+        print(f"andon: error: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -186,15 +186,19 @@ def read_golden(folder: Path, version: str) -> Golden:
 
 
 def check_golden(predictor: Predictor, golden: Golden) -> None:
-    """Ask the golden requests of a predictor.
+    """Ask the golden requests of a predictor, by the long way of a request and by the short one.
 
     Raises:
-        ArtefactInvalid: an answer is off by more than ``GOLDEN_TOLERANCE``, or a request is not accepted.
+        ArtefactInvalid: an answer is off by more than ``GOLDEN_TOLERANCE``, a request is not accepted, or the two ways
+            differ.
     """
     try:
         answers = predictor.predict_rows(golden.instances)
     except FeatureError as error:
         raise ArtefactInvalid(version=predictor.version, reason=f"a golden request is not accepted: {error}") from None
+    body = orjson.dumps({"instances": golden.instances})
+    if predictor.predict_json(body, max_rows=len(answers)) not in (None, answers):
+        raise ArtefactInvalid(version=predictor.version, reason="a request's two ways differ on a golden request")
     for index, (answer, expected) in enumerate(zip(answers, golden.probabilities, strict=True)):
         if not abs(answer - expected) <= GOLDEN_TOLERANCE:  # this way round, NaN fails
             reason = f"golden request {index} is answered {answer!r} instead of {expected!r}"

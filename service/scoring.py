@@ -16,6 +16,7 @@ from service.core.predictor import Predictor
 from service.durable import replacing
 from service.errors import EventsError
 from service.events import Events
+from service.pipeline import ahead
 
 OUTPUT = pa.schema([("probability", pa.float64())])
 
@@ -26,20 +27,26 @@ class _Writer(Protocol):
     def close(self) -> None: ...
 
 
+def _parquet_writer(file: BinaryIO, schema: pa.Schema) -> _Writer:
+    # Probabilities hardly ever repeat: looking for those that do would take longer than all the rest.
+    writer: _Writer = pq.ParquetWriter(file, schema, use_dictionary=False)
+    return writer
+
+
 class _NdjsonWriter:
     def __init__(self, file: BinaryIO, schema: pa.Schema) -> None:
         self._file = file
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
-        for row in batch.to_pylist():
-            self._file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        rows = (orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in batch.to_pylist())
+        self._file.write(b"".join(rows))
 
     def close(self) -> None:
         """Nothing is held back."""
 
 
 _WRITERS: dict[str, Callable[[Any, pa.Schema], _Writer]] = {
-    ".parquet": pq.ParquetWriter,
+    ".parquet": _parquet_writer,
     ".csv": pa_csv.CSVWriter,
     ".ndjson": _NdjsonWriter,
     ".jsonl": _NdjsonWriter,
@@ -68,8 +75,8 @@ def score(
     n_rows = 0
     with replacing(out) as file:
         with closing(writer_class(file, OUTPUT)) as writer:
-            for batch in events.batches():
-                probabilities = predictor.predict_buckets(batch.encode(predictor.schema))
+            for batch in ahead(events.batches()):
+                probabilities = predictor.predict_hashes(batch.hash(predictor.schema))
                 writer.write_batch(pa.record_batch([pa.array(probabilities)], schema=OUTPUT))
                 n_rows += batch.n_rows
                 progress(batch.done)

@@ -166,7 +166,7 @@ def _number(value: float, bound: Bound, *, sign: str = "-") -> str:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits until the end of the block. For imports and compilers, in which it would be lost or fatal."""
+    """Ctrl-C waits until the end of the block. For imports, in which it would be lost or fatal."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in the background, whose shell had it ignored
         yield
         return

@@ -6,7 +6,8 @@ those of predicting tomorrow from yesterday (Blum et al. 1999). Later passes see
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -15,18 +16,20 @@ import numpy as np
 
 from service import __version__
 from service.artefact import Golden
-from service.core import learner, profile
-from service.core.columnar import bucket_slots
+from service.core.encoder import Buckets
 from service.core.features import Schema
 from service.core.learner import FTRL, Learner
 from service.core.metrics import RunningMetrics
-from service.core.model import LinearModel
+from service.core.model import LinearModel, Probabilities
 from service.core.predictor import Predictor
 from service.core.profile import Profiler
+from service.core.seen import Hashes
 from service.durable import make_folder
 from service.errors import EventsError
 from service.events import Batch, Events, RowSample, holdout_cutoff
 from service.events.columns import MICROSECONDS
+from service.kernels.hashing import fold_hashes
+from service.pipeline import Behind, ahead
 from service.spool import Spool
 from service.store import Store
 
@@ -56,12 +59,6 @@ class Run:
             raise ValueError(f"holdout must be from 0 to below 1, not {self.holdout}")
 
 
-def warm_up() -> None:
-    """Compile all that training needs, or load it from numba's cache, which takes up to some seconds."""
-    learner.warm_up()
-    profile.warm_up()
-
-
 def train(store: Store, events: Events, run: Run, *, progress: Callable[[float], None] = lambda done: None) -> str:
     """Train a candidate, put it into the store, and return its version id.
 
@@ -74,56 +71,93 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
         EventsError: the events can't be used, hold no rows, or changed meanwhile.
     """
     schema = events.schema
-    stamps, digests = events.stamps(), events.digests()
+    stamps = events.stamps()
     cutoff = holdout_cutoff(events, run.holdout) if run.holdout else None
     learner = Learner(n_buckets=schema.n_buckets, parameters=run.learner)
-    sample = RowSample(size=GOLDEN_ROWS, seed=[run.seed, 1])
-    metrics = RunningMetrics()
-    profiler = Profiler(schema)
-    span = _Span()
+    witness = _Witness(schema, seed=run.seed)
     make_folder(store.root)
-    with Spool(store.root, n_slots=len(schema.slots)) as spool:
-        for whole in events.batches(labels=True, times=schema.timestamp is not None):
-            batch = whole if cutoff is None else whole.up_to(cutoff)
-            assert batch.labels is not None
-            slots = batch.code(schema)
-            buckets = bucket_slots(schema, slots)
-            metrics.update(batch.labels, learner.learn(buckets, batch.labels))
-            profiler.update(slots, batch.labels, None if batch.times is None else batch.times.values)
-            sample.offer(batch)
-            span.add(batch)
-            if run.passes > 1:
-                spool.append(buckets, batch.labels)
-            progress(whole.done / run.passes)
+    with _Digests(events) as digests, Spool(store.root, n_slots=len(schema.slots)) as spool:
+        with Behind() as behind:
+            for batch, hashes, buckets in ahead(_encoded(events, cutoff)):
+                assert batch.labels is not None
+                behind.submit(witness.take, batch, hashes, learner.learn(buckets, batch.labels))
+                if run.passes > 1:
+                    spool.append(buckets, batch.labels)
+                progress(batch.done / run.passes)
         random = np.random.default_rng([run.seed, 0])
         for number in range(1, run.passes):
-            for buckets, labels, done in spool.shuffled(random):
+            for buckets, labels, done in ahead(spool.shuffled(random)):
                 learner.learn(buckets, labels)
                 progress((number + done) / run.passes)
-    measured = metrics.result()
-    if not measured.rows:
-        raise EventsError(file=events.names, message="there are no rows to learn from")
+        measured = witness.metrics.result()
+        if not measured.rows:
+            raise EventsError(file=events.names, message="there are no rows to learn from")
+        training = {
+            "code_version": __version__,
+            "events": digests.result(),
+            "rows": measured.rows,
+            "positives": measured.positives,
+            "time_range": witness.span.to_document(),
+            "holdout": run.holdout,
+            "passes": run.passes,
+            "seed": run.seed,
+            "learner": {"algorithm": "ftrl-proximal", **asdict(run.learner)},
+            # Rounded, for the last digits of a sum differ between versions of numpy, and the id should not.
+            "progressive_validation": {name: round(value, 9) for name, value in measured.to_document().items()},
+            "profile": witness.profiler.to_document(),
+        }
     if events.stamps() != stamps:
         raise EventsError(file=events.names, message="the events changed while they were learned")
     weights = learner.weights()
-    training = {
-        "code_version": __version__,
-        "events": digests,
-        "rows": measured.rows,
-        "positives": measured.positives,
-        "time_range": span.to_document(),
-        "holdout": run.holdout,
-        "passes": run.passes,
-        "seed": run.seed,
-        "learner": {"algorithm": "ftrl-proximal", **asdict(run.learner)},
-        # Rounded, for the last digits of a sum differ between versions of numpy, and the id should not.
-        "progressive_validation": {name: round(value, 9) for name, value in measured.to_document().items()},
-        "profile": profiler.to_document(),
-    }
-    instances = _golden_instances(sample.rows(), schema)
+    instances = _golden_instances(witness.sample.rows(), schema)
     predictor = Predictor(schema=schema, model=LinearModel(weights), version="candidate")
     golden = Golden(instances=instances, probabilities=predictor.predict_rows(instances))
-    return store.add(schema=schema, weights=weights, golden=golden, seen=profiler.seen(), training=training)
+    return store.add(schema=schema, weights=weights, golden=golden, seen=witness.profiler.seen(), training=training)
+
+
+def _encoded(events: Events, cutoff: int | None) -> Iterator[tuple[Batch, Hashes, Buckets]]:
+    """The batches to learn from, up to ``cutoff``, with their hashes (by slot) and their buckets (by row)."""
+    schema = events.schema
+    for whole in events.batches(labels=True, times=schema.timestamp is not None):
+        batch = whole if cutoff is None else whole.up_to(cutoff)
+        hashes = batch.hash(schema)
+        yield batch, hashes, fold_hashes(hashes, schema.n_buckets)
+
+
+class _Witness:
+    """Sees every batch of the first pass with the predictions made for it: metrics, profile, golden rows, times."""
+
+    def __init__(self, schema: Schema, *, seed: int) -> None:
+        self.metrics = RunningMetrics()
+        self.profiler = Profiler(schema)
+        self.sample = RowSample(size=GOLDEN_ROWS, seed=[seed, 1])
+        self.span = _Span()
+
+    def take(self, batch: Batch, hashes: Hashes, probabilities: Probabilities) -> None:
+        assert batch.labels is not None
+        self.metrics.update(batch.labels, probabilities)
+        self.profiler.update(hashes, batch.labels, None if batch.times is None else batch.times.values)
+        self.sample.offer(batch)
+        self.span.add(batch)
+
+
+class _Digests:
+    """The digests of the events, made in another thread; a context manager that does not wait for what it can stop."""
+
+    def __init__(self, events: Events) -> None:
+        self._wanted = True
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="digests")
+        self._future = self._pool.submit(events.digests, proceed=lambda: self._wanted)
+
+    def __enter__(self) -> _Digests:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wanted = False
+        self._pool.shutdown()
+
+    def result(self) -> list[dict[str, str | int]]:
+        return self._future.result()
 
 
 def _golden_instances(rows: list[dict[str, Any]], schema: Schema) -> list[dict[str, Any]]:

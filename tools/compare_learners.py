@@ -9,17 +9,17 @@ chosen, was chosen on these. Held out: the last 20 %. Each cell is log loss / AU
 
 import argparse
 import dataclasses
+import math
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
 from service.core import metrics
 from service.core.documents import load_schema
 from service.core.learner import FTRL, Learner
-from service.core.model import LinearModel
+from service.core.model import LinearModel, sigmoid
 from service.demo import EVENTS, SCHEMA
 from service.events import Events
 from service.spool import Spool
@@ -30,33 +30,28 @@ HELD_OUT = (0.8, 1.0)
 
 
 class AdaGrad:
-    """The alternative: w -= alpha g / sqrt(n + epsilon), n the sum of squared gradients (Duchi et al. 2011)."""
+    """The alternative: w -= alpha g / sqrt(n + epsilon), n the sum of squared gradients (Duchi et al. 2011).
+
+    In plain Python: 5 to 20 seconds a window.
+    """
 
     def __init__(self, n_buckets, alpha, epsilon):
-        self.state = np.zeros((n_buckets + 1, 2))
+        self.w, self.n = [0.0] * (n_buckets + 1), [0.0] * (n_buckets + 1)
         self.alpha, self.epsilon = alpha, epsilon
 
     def learn(self, buckets, labels):
         """Learn the rows in their order."""
-        _adagrad(buckets, labels, self.state, self.alpha, self.epsilon)
+        w, n = self.w, self.n
+        for row, label in zip(buckets.tolist(), labels.tolist(), strict=True):
+            row.append(len(w) - 1)
+            g = sigmoid(sum(w[at] for at in row)) - label
+            for at in row:
+                n[at] += g * g
+                w[at] -= self.alpha * g / math.sqrt(n[at] + self.epsilon)
 
     def weights(self):
         """The weights as float32, the intercept last."""
-        return self.state[:, 0].astype(np.float32)
-
-
-@njit(cache=True)
-def _adagrad(buckets, labels, state, alpha, epsilon):
-    intercept = state.shape[0] - 1
-    for row in range(buckets.shape[0]):
-        logit = state[intercept, 0]
-        for slot in range(buckets.shape[1]):
-            logit += state[buckets[row, slot], 0]
-        g = 1.0 / (1.0 + np.exp(-logit)) - labels[row]
-        for slot in range(buckets.shape[1] + 1):
-            at = intercept if slot == buckets.shape[1] else np.int64(buckets[row, slot])
-            state[at, 1] += g * g
-            state[at, 0] -= alpha * g / np.sqrt(state[at, 1] + epsilon)
+        return np.array(self.w, dtype=np.float32)
 
 
 class Flights:
@@ -139,13 +134,10 @@ def ours():
     for alpha in (0.02, 0.03, 0.05):
         show(f"AdaGrad, alpha {alpha}, epsilon 10", *judge(adagrad(alpha, 10.0), flights))
     show("without crosses", *judge(ftrl(), Flights(dataclasses.replace(schema, crosses=()))))
-    for name, make in (("FTRL", ftrl()), ("AdaGrad", adagrad(0.03, 10.0))):
-        learner = make(flights.n_buckets)
-        learner.learn(flights.buckets[:1000], flights.labels[:1000])
-        started = time.perf_counter()
-        learner.learn(flights.buckets, flights.labels)
-        rate = len(flights.labels) / (time.perf_counter() - started)
-        print(f"{name}: {rate / 1e6:.1f} M rows/s in the loop, {flights.buckets.shape[1]} slots")
+    learner, started = ftrl()(flights.n_buckets), time.perf_counter()
+    learner.learn(flights.buckets, flights.labels)
+    rate = len(flights.labels) / (time.perf_counter() - started)
+    print(f"FTRL: {rate / 1e6:.1f} M rows/s in the loop, {flights.buckets.shape[1]} slots")
     nonzero = np.count_nonzero(fit(ftrl(), flights, flights.rows(0.0, 0.8)).weights)
     touched = len(np.unique(flights.buckets[flights.rows(0.0, 0.8)]))
     print(f"FTRL keeps {nonzero:,} weights of {touched:,} touched")

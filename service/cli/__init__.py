@@ -69,7 +69,7 @@ def _ending(error: BaseException) -> tuple[int, str]:
         return EXIT_BAD_INPUT, f"error: not enough memory: {error}"
     if isinstance(error, OSError):
         return EXIT_BAD_INPUT, f"error: {error.filename or 'the system'}: {error.strerror or error}"
-    if isinstance(error, ModuleNotFoundError) and error.name in ("numba", "pyarrow", "tomli"):
+    if isinstance(error, ModuleNotFoundError) and error.name in ("pyarrow", "tomli"):
         needed = f"{error.name} is not installed; this command needs it: pip install 'andon[train]'"
         return EXIT_BAD_INPUT, f"error: {needed}"
     raise error

@@ -38,9 +38,6 @@ def demo(store: Store, if_empty: bool) -> int:
             return 0
     with interrupts_held():
         from service import demo as line
-        from service import training
-
-        training.warm_up()
     version, report = line.run(store, actor=actor(), stage=stage)
     print_report(report, err=True)
     if not report.passed:
@@ -87,8 +84,6 @@ def train(
         from service import training
         from service.core.learner import FTRL
         from service.events import Events
-
-        training.warm_up()
     try:
         learner = FTRL(alpha=alpha, beta=beta, l1=l1, l2=l2)
         run = training.Run(learner=learner, passes=passes, seed=seed, holdout=holdout)
@@ -122,9 +117,6 @@ def check(events: tuple[Path, ...], schema_path: Path, contract: Path, holdout: 
     """
     with interrupts_held():
         from service.events import Events
-        from service.training import warm_up
-
-        warm_up()
     given = Events(events, read_schema(schema_path))
     return 0 if _data_passes(store, given, read_contract(contract), holdout) else EXIT_NO
 
@@ -163,12 +155,8 @@ def gate(
     with interrupts_held():
         from service.evaluation import evaluate
         from service.gates import default_contract
-        from service.training import warm_up
     version = store.resolve(version)
     rules = read_contract(contract) if contract else default_contract()
-    if rules.reproducibility:
-        with interrupts_held():
-            warm_up()
     with stage("gate") as progress:
         report = evaluate(
             store,

@@ -1,121 +1,79 @@
-"""Columns to hashes and buckets, a batch at a time: the path of training, gates and bulk scoring.
-
-Every distinct value is hashed once per batch by the bucketer itself, so the answers are those of ``encoder`` by
-construction; the property tests check it all the same.
-"""
+"""Arrow arrays to hashes and buckets: the path of training, gates and bulk scoring."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from xxhash import xxh64_intdigest
 
-from service.core import bucketer
+from service.core import columns as core
 from service.core.encoder import Buckets
-from service.core.features import Bins, Field, Schema
+from service.core.features import Schema
 from service.core.seen import Hashes
+from service.kernels.library import ALL_SET, Bitmap
 
-Codes: TypeAlias = NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 COLUMN_TYPES = {"string": pa.string(), "integer": pa.int64(), "boolean": pa.bool_(), "number": pa.float64()}
 """The Arrow type in which a field's column must come."""
 
+CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
+"""The other one for a string field; the dictionary holds no null."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """One slot of a batch, a field or a cross, as codes into the values that the batch holds of it.
 
-    Attributes:
-        hashes: the whole 64-bit hash of each distinct value, shape ``(n_distinct,)``. Of a field, the last is the
-            missing value's, whether or not a row misses it; each other one is the value of at least one row.
-        codes: for each row, the index of its value in ``hashes``, shape ``(n_rows,)``.
+def hash_columns(schema: Schema, arrays: Mapping[str, pa.Array]) -> Hashes:
+    """The whole hashes of a batch, by slot, uint64, shape ``(n_slots, n_rows)`` (``columns.hash_columns``).
+
+    ``arrays`` holds one array for each field, of equal length and of the type that ``COLUMN_TYPES`` names for the
+    field's type, or ``CODED_TEXT``; nulls are missing values. Numbers are finite (``service.events`` refuses others).
     """
-
-    hashes: Hashes
-    codes: Codes
+    return core.hash_columns(schema, {field.name: column_of(arrays[field.name]) for field in schema.fields})
 
 
-def code_columns(schema: Schema, columns: Mapping[str, pa.Array]) -> list[Slot]:
-    """The slots of a batch, in the order of ``schema.slots``: the fields, then the crosses.
+def encode_columns(schema: Schema, arrays: Mapping[str, pa.Array]) -> Buckets:
+    """The buckets of a batch, shape ``(n_rows, n_slots)``, uint32, from arrays as ``hash_columns`` takes them."""
+    return core.encode_columns(schema, {field.name: column_of(arrays[field.name]) for field in schema.fields})
 
-    ``columns`` holds one array for each field, of equal length and of the type that ``COLUMN_TYPES`` names for the
-    field's type; nulls are missing values. Numbers are finite (``service.events`` refuses others).
+
+def column_of(array: pa.Array) -> core.Column:
+    """The column over an array's own buffers, of which nothing is copied.
+
+    Raises:
+        TypeError: the array is of none of the types in which a column comes.
     """
-    coded = {field.name: _Column.of(field, columns[field.name]) for field in schema.fields}
-    fields = [
-        Slot(hashes=column.hashes(bucketer.field_seed(name)), codes=column.codes) for name, column in coded.items()
-    ]
-    return fields + [_cross([coded[name] for name in cross]) for cross in schema.crosses]
+    kind, start, n_rows = array.type, array.offset, len(array)
+    if kind == pa.string():
+        _, offsets, data = array.buffers()
+        window = _values(offsets, np.int32, start, n_rows + 1) if n_rows else np.zeros(1, dtype=np.int32)
+        return core.Text(offsets=window, data=_bytes(data), valid=_valid(array))
+    if kind == CODED_TEXT:
+        values = column_of(array.dictionary)
+        assert isinstance(values, core.Text)
+        codes = _values(array.indices.buffers()[1], np.int32, array.indices.offset, n_rows)
+        return core.CodedText(codes=codes, values=values, valid=_valid(array.indices))
+    if kind == pa.int64():
+        return core.Integers(values=_values(array.buffers()[1], np.int64, start, n_rows), valid=_valid(array))
+    if kind == pa.bool_():
+        bits = Bitmap(_bytes(array.buffers()[1]), start)
+        return core.Booleans(values=bits, n_rows=n_rows, valid=_valid(array))
+    if kind == pa.float64():
+        return core.Numbers(values=_values(array.buffers()[1], np.float64, start, n_rows), valid=_valid(array))
+    raise TypeError(f"an array of type {kind} is no column")
 
 
-def bucket_slots(schema: Schema, slots: Sequence[Slot]) -> Buckets:
-    """The buckets of a batch, shape ``(n_rows, n_slots)``, uint32, from its slots."""
-    mask = np.uint64(schema.n_buckets - 1)
-    buckets = np.empty((len(slots[0].codes), len(slots)), dtype=np.uint32)
-    for index, slot in enumerate(slots):
-        buckets[:, index] = (slot.hashes & mask).astype(np.uint32)[slot.codes]
-    return buckets
+def _valid(array: pa.Array) -> Bitmap:
+    validity = array.buffers()[0] if array.null_count else None
+    return ALL_SET if validity is None else Bitmap(_bytes(validity), array.offset)
 
 
-def encode_columns(schema: Schema, columns: Mapping[str, pa.Array]) -> Buckets:
-    """The buckets of a batch, shape ``(n_rows, n_slots)``, uint32, from columns as ``code_columns`` takes them."""
-    return bucket_slots(schema, code_columns(schema, columns))
+def _values(buffer: pa.Buffer | None, dtype: type[Scalar], start: int, count: int) -> NDArray[Scalar]:
+    if buffer is None or not count:
+        return np.empty(0, dtype=dtype)
+    return np.frombuffer(buffer, dtype=dtype, count=count, offset=start * np.dtype(dtype).itemsize)
 
 
-class _Column:
-    """A column as codes into its distinct canonical values; the last distinct value is the missing one."""
-
-    def __init__(self, name: str, codes: Codes, values: list[bytes | None]) -> None:
-        self.name = name.encode()
-        self.codes = codes
-        self.values = values
-
-    @classmethod
-    def of(cls, field: Field, array: pa.Array) -> _Column:
-        if field.type == "number":
-            assert field.bins is not None
-            array = pa.array(bin_indices(field.bins, array), mask=_nulls(array))
-        encoded = array.dictionary_encode()
-        values: list[bytes | None] = [bucketer.canonical(value) for value in encoded.dictionary.to_pylist()]
-        codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
-        return cls(field.name, codes, [*values, None])
-
-    def hashes(self, seed: int) -> Hashes:
-        return np.array([bucketer.chain(seed, value) for value in self.values], dtype=np.uint64)
-
-
-def bin_indices(bins: Bins, array: pa.Array) -> NDArray[np.int64]:
-    """``features.bin_index`` of a float64 column, shape ``(n_rows,)``; what it gives for a null means nothing."""
-    values = array.fill_null(0.0).to_numpy(zero_copy_only=False)
-    if bins != "log2":
-        found: Codes = np.searchsorted(np.asarray(bins, dtype=np.float64), values, side="right").astype(np.int64)
-        return found
-    exponents = np.frexp(values)[1].astype(np.int64)
-    signed: Codes = np.where(np.abs(values) < 1.0, 0, np.where(values > 0, exponents, -exponents))
-    return signed
-
-
-def _cross(members: list[_Column]) -> Slot:
-    """The slot of a cross: the chain of hashes is carried on once per distinct prefix and value."""
-    first, *rest = members
-    states = first.hashes(xxh64_intdigest(first.name, bucketer.ROOT_SEED))
-    codes = first.codes
-    for column in rest:
-        pairs = pa.array(codes * len(column.values) + column.codes).dictionary_encode()
-        prefix, value = np.divmod(pairs.dictionary.to_numpy(), len(column.values))
-        named = [xxh64_intdigest(column.name, state) for state in states.tolist()]
-        chained = (
-            bucketer.chain(named[p], column.values[v]) for p, v in zip(prefix.tolist(), value.tolist(), strict=True)
-        )
-        states = np.fromiter(chained, dtype=np.uint64, count=len(prefix))
-        codes = pairs.indices.to_numpy().astype(np.int64)
-    return Slot(hashes=states, codes=codes)
-
-
-def _nulls(array: pa.Array) -> NDArray[np.bool_]:
-    return np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_)
+def _bytes(buffer: pa.Buffer | None) -> NDArray[np.uint8]:
+    return np.empty(0, dtype=np.uint8) if buffer is None else np.frombuffer(buffer, dtype=np.uint8)

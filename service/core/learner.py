@@ -9,24 +9,20 @@ respect to the logit, each coordinate that a row touches keeps ``z`` and ``n``, 
     z    += g - sigma w
     n    += g^2
 
-The loops are compiled by numba, in double precision and without reordering, so that a run can be repeated to the bit.
+The loops are compiled (``service/kernels/learn.c``), in double precision and without reordering, so that a run can be
+repeated to the bit.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
 from service.core.encoder import Buckets
 from service.core.metrics import Labels
 from service.core.model import Probabilities, Weights
-
-Z, N = 0, 1
-"""Columns of the state."""
+from service.kernels import learning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,87 +73,11 @@ class Learner:
             labels: 0 or 1, shape ``(n_rows,)``.
 
         Raises:
-            ValueError: the shapes do not fit, or there is no such bucket; the compiled loop checks nothing.
+            ValueError: the shapes do not fit, or there is no such bucket; the rows before that are learned.
         """
-        if buckets.ndim != 2 or labels.shape != (len(buckets),):
-            raise ValueError(f"buckets of shape {buckets.shape} and labels of shape {labels.shape} do not fit")
-        if buckets.size and not 0 <= int(buckets.min()) <= int(buckets.max()) < len(self._state) - 1:
-            raise ValueError(f"a bucket is outside 0 to {len(self._state) - 2}")
-        p = self.parameters
-        probabilities = np.empty(len(labels), dtype=np.float64)
-        _learn_rows(buckets, labels, self._state, p.alpha, p.beta, p.l1, p.l2, probabilities)
-        return probabilities
+        rows = np.ascontiguousarray(buckets)
+        return learning.learn_rows(rows, labels, self._state, **asdict(self.parameters))
 
     def weights(self) -> Weights:
         """The weights learned so far, float32, shape ``(n_buckets + 1,)``, the intercept last."""
-        p = self.parameters
-        weights = np.empty(len(self._state), dtype=np.float32)
-        _weights(self._state, p.alpha, p.beta, p.l1, p.l2, weights)
-        return weights
-
-
-def warm_up() -> None:
-    """Compile the loops, or load them from numba's cache, which takes up to some seconds."""
-    learner = Learner(n_buckets=2, parameters=FTRL())
-    learner.learn(np.zeros((1, 1), dtype=np.uint32), np.zeros(1, dtype=np.int8))
-    learner.weights()
-
-
-@njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
-def gradient(probability: float, label: int) -> float:
-    """The derivative of the log loss with respect to the logit."""
-    return probability - label
-
-
-@njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
-def weight(z: float, n: float, alpha: float, beta: float, l1: float, l2: float) -> float:
-    """The weight that a coordinate's state stands for."""
-    if abs(z) <= l1:
-        return 0.0
-    return -(z - math.copysign(l1, z)) / ((beta + math.sqrt(n)) / alpha + l2)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
-def _update(state: NDArray[np.float64], coordinate: int, w: float, g: float, alpha: float) -> None:
-    n = state[coordinate, N]
-    squares = n + g * g
-    state[coordinate, Z] += g - (math.sqrt(squares) - math.sqrt(n)) / alpha * w
-    state[coordinate, N] = squares
-
-
-@njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
-def _sigmoid(logit: float) -> float:
-    if logit >= 0.0:
-        return 1.0 / (1.0 + math.exp(-logit))
-    odds = math.exp(logit)
-    return odds / (1.0 + odds)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
-def _learn_rows(  # type: ignore[no-untyped-def]
-    buckets, labels, state, alpha, beta, l1, l2, probabilities
-):
-    n_slots = buckets.shape[1]
-    intercept = state.shape[0] - 1
-    row_weights = np.empty(n_slots)
-    for row in range(buckets.shape[0]):
-        bias = weight(state[intercept, Z], state[intercept, N], alpha, beta, 0.0, 0.0)
-        logit = bias
-        for slot in range(n_slots):
-            bucket = buckets[row, slot]
-            row_weights[slot] = weight(state[bucket, Z], state[bucket, N], alpha, beta, l1, l2)
-            logit += row_weights[slot]
-        probability = _sigmoid(logit)
-        probabilities[row] = probability
-        g = gradient(probability, labels[row])
-        for slot in range(n_slots):
-            _update(state, buckets[row, slot], row_weights[slot], g, alpha)
-        _update(state, intercept, bias, g, alpha)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[misc,unused-ignore]
-def _weights(state, alpha, beta, l1, l2, weights):  # type: ignore[no-untyped-def]
-    intercept = state.shape[0] - 1
-    for coordinate in range(intercept):
-        weights[coordinate] = weight(state[coordinate, Z], state[coordinate, N], alpha, beta, l1, l2)
-    weights[intercept] = weight(state[intercept, Z], state[intercept, N], alpha, beta, 0.0, 0.0)
+        return learning.learned_weights(self._state, **asdict(self.parameters))

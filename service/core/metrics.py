@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core.model import Probabilities
+from service.kernels.sums import count_cells, sum_losses
 
 Labels = NDArray[np.int8]
 """Shape ``(n_rows,)``, each 0 or 1."""
@@ -19,6 +20,8 @@ EPSILON = 1e-15
 
 CURVE_BINS = 20
 """Bins of a calibration curve: few enough that each holds many rows, many enough to show where predictions are off."""
+
+_CHUNK_ROWS = 2**17  # so that what is made on the way takes no memory by the number of rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +77,20 @@ def entropy(share: float) -> float:
 def auc(labels: Labels, probabilities: Probabilities) -> float:
     """The share of (one, zero) pairs in which the one is predicted higher, a tie counted half; NaN without such a pair.
 
-    Computed from mid-ranks (Mann-Whitney U) in O(n log n). A probability that is NaN has no rank: NaN.
+    Computed by sorting (Mann-Whitney U) in O(n log n). A probability that is NaN has no rank: NaN.
     """
-    positives = int(np.count_nonzero(labels))
-    negatives = len(labels) - positives
-    if not positives or not negatives or np.isnan(probabilities).any():
+    if np.isnan(probabilities).any():
         return math.nan
-    _, inverse, counts = np.unique(probabilities, return_inverse=True, return_counts=True)
-    mid_ranks = np.cumsum(counts) - (counts - 1) / 2.0
-    rank_sum = float(mid_ranks[inverse][labels == 1].sum())
-    return (rank_sum - positives * (positives + 1) / 2.0) / (positives * negatives)
+    of_ones, of_zeros = probabilities[labels == 1], probabilities[labels != 1]
+    if not len(of_ones) or not len(of_zeros):
+        return math.nan
+    of_ones.sort()
+    of_zeros.sort()
+    twice_below = 0  # the zeros below each one, and those not above it: of a tie, the mean of both is half
+    for chunk in _chunks(len(of_ones)):
+        for side in ("left", "right"):
+            twice_below += int(np.searchsorted(of_zeros, of_ones[chunk], side=side).sum())
+    return twice_below / 2.0 / (len(of_ones) * len(of_zeros))
 
 
 def calibration_curve(labels: Labels, probabilities: Probabilities) -> list[CurveBin]:
@@ -100,9 +107,13 @@ def calibration_curve(labels: Labels, probabilities: Probabilities) -> list[Curv
     if not len(labels) or np.isnan(probabilities).any():
         return []
     edges = np.unique(np.quantile(probabilities, np.arange(1, CURVE_BINS) / CURVE_BINS))
-    bins = np.searchsorted(edges, probabilities, side="right")
-    sums = (np.bincount(bins, weights).tolist() for weights in (None, probabilities, labels))
-    return [CurveBin(rows=n, predicted=p / n, observed=ones / n) for n, p, ones in zip(*sums, strict=True) if n]
+    sums = np.zeros((3, len(edges) + 1), dtype=np.float64)
+    for chunk in _chunks(len(labels)):
+        bins = np.searchsorted(edges, probabilities[chunk], side="right")
+        for total, weights in zip(sums, (None, probabilities[chunk], labels[chunk]), strict=True):
+            total += np.bincount(bins, weights, minlength=len(total))
+    filled = [(rows, predicted, ones) for rows, predicted, ones in sums.T.tolist() if rows]
+    return [CurveBin(rows=int(n), predicted=predicted / n, observed=ones / n) for n, predicted, ones in filled]
 
 
 def calibration_error(curve: Sequence[CurveBin]) -> float:
@@ -117,11 +128,13 @@ def calibration_error(curve: Sequence[CurveBin]) -> float:
 
 def evaluate(labels: Labels, probabilities: Probabilities) -> Metrics:
     """The metrics of labels and probabilities, each of shape ``(n_rows,)``."""
+    labels, probabilities = np.ascontiguousarray(labels), np.ascontiguousarray(probabilities)
+    loss, predicted = sum_losses(labels, probabilities, epsilon=EPSILON)
     return _metrics(
         rows=len(labels),
         positives=int(np.count_nonzero(labels)),
-        loss=float(log_losses(labels, probabilities).sum()),
-        predicted=float(probabilities.sum()),
+        loss=loss,
+        predicted=predicted,
         auc=auc(labels, probabilities),
         calibration_error=calibration_error(calibration_curve(labels, probabilities)),
     )
@@ -142,12 +155,15 @@ class RunningMetrics:
         self._counts = np.zeros((2, self._GRID), dtype=np.int64)
 
     def update(self, labels: Labels, probabilities: Probabilities) -> None:
-        """Take in a batch: labels and probabilities of shape ``(n_rows,)``."""
-        self._loss += float(log_losses(labels, probabilities).sum())
-        self._predicted += float(probabilities.sum())
-        cells = np.minimum((probabilities * self._GRID).astype(np.int64), self._GRID - 1)
-        for label in (0, 1):
-            self._counts[label] += np.bincount(cells[labels == label], minlength=self._GRID)
+        """Take in a batch: labels and probabilities of shape ``(n_rows,)``.
+
+        Raises:
+            ValueError: the shapes do not fit, or a probability is not from 0 to 1.
+        """
+        count_cells(labels, probabilities, self._counts)
+        loss, predicted = sum_losses(labels, probabilities, epsilon=EPSILON)
+        self._loss += loss
+        self._predicted += predicted
 
     def result(self) -> Metrics:
         """The metrics of all that was taken in."""
@@ -162,6 +178,10 @@ class RunningMetrics:
             auc=float((ones * (below + zeros / 2.0)).sum() / pairs) if pairs else math.nan,
             calibration_error=math.nan,
         )
+
+
+def _chunks(n_rows: int) -> Iterator[slice]:
+    return (slice(start, start + _CHUNK_ROWS) for start in range(0, n_rows, _CHUNK_ROWS))
 
 
 def _metrics(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.encoder import Buckets
+from service.kernels import scoring
 
 Weights = NDArray[np.float32]
 """Shape ``(n_buckets + 1,)``: the weight of each bucket, and the intercept last."""
@@ -28,16 +29,28 @@ class LinearModel:
     weights: Weights
 
     def predict_logit(self, buckets: Buckets) -> NDArray[np.float64]:
-        """Log-odds, shape ``(n_rows,)``, of buckets of shape ``(n_rows, n_slots)``."""
-        logits = np.full(buckets.shape[0], self.weights[-1], dtype=np.float64)
-        for slot in range(buckets.shape[1]):
-            logits += self.weights[buckets[:, slot]]
+        """Log-odds, shape ``(n_rows,)``, of buckets of shape ``(n_rows, n_slots)``.
+
+        Raises:
+            ValueError: there is no such bucket.
+        """
+        logits = np.full(len(buckets), self.weights[-1], dtype=np.float64)
+        scoring.add_row_weights(np.ascontiguousarray(buckets), self.weights, logits)
         return logits
 
     def predict_proba(self, buckets: Buckets) -> Probabilities:
         """Probabilities, shape ``(n_rows,)``, of buckets of shape ``(n_rows, n_slots)``."""
-        logits = self.predict_logit(buckets).tolist()
-        return np.fromiter(map(sigmoid, logits), dtype=np.float64, count=len(logits))
+        probabilities = self.predict_logit(buckets)
+        scoring.sigmoids(probabilities)
+        return probabilities
+
+    def predict_proba_hashes(self, hashes: NDArray[np.uint64]) -> Probabilities:
+        """Probabilities, shape ``(n_rows,)``, of whole hashes by slot, shape ``(n_slots, n_rows)``."""
+        probabilities = np.full(hashes.shape[1], self.weights[-1], dtype=np.float64)
+        for slot in hashes:
+            scoring.add_weights(slot, self.weights, probabilities)
+        scoring.sigmoids(probabilities)
+        return probabilities
 
     def predict_proba_row(self, buckets: Iterable[int]) -> float:
         """The probability of one row, without the cost of an array."""

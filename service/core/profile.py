@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.columnar import Slot
-from service.core.features import Field, Schema
+from service.core import bucketer
+from service.core.features import Schema
 from service.core.metrics import Labels
-from service.core.seen import Seen
+from service.core.seen import Hashes, Seen
 from service.core.tallies import BucketTally, FieldTally
+from service.kernels.tallies import running_rates
 
 DIGITS = 9
 """To how many digits the shares are rounded, so that a version's id does not hang on the last bit of a sum."""
@@ -32,18 +32,18 @@ class Profiler:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._fields = [FieldTally() for _ in schema.fields]
+        self._fields = [FieldTally(bucketer.field_seed(field.name)) for field in schema.fields]
         self._buckets = BucketTally(schema.n_buckets)
         self._rows = 0
         self._positives = 0
         self._out_of_order = 0
         self._last_time: int | None = None
 
-    def update(self, slots: Sequence[Slot], labels: Labels, times: NDArray[np.int64] | None = None) -> None:
+    def update(self, hashes: Hashes, labels: Labels, times: NDArray[np.int64] | None = None) -> None:
         """Take in a batch.
 
         Args:
-            slots: as ``columnar.code_columns`` gives them for the schema.
+            hashes: by slot, shape ``(n_slots, n_rows)``, as ``columnar.hash_columns`` gives them for the schema.
             labels: 0 or 1, shape ``(n_rows,)``.
             times: of the same shape, where there are any.
 
@@ -51,14 +51,13 @@ class Profiler:
             ValueError: the shapes do not fit.
         """
         n_rows = len(labels)
-        if len(slots) != len(self._schema.slots) or any(slot.codes.shape != (n_rows,) for slot in slots):
-            raise ValueError(f"{len(slots)} slots and labels of shape {labels.shape} do not fit")
-        earlier_ones = self._positives + np.cumsum(labels, dtype=np.int64) - labels
-        rates = earlier_ones / np.maximum(np.arange(self._rows, self._rows + n_rows), 1)
-        for field, slot in zip(self._fields, slots, strict=False):  # the fields come first
-            field.update(slot, labels, rates)
-        for index, slot in enumerate(slots):
-            self._buckets.update(index, slot)
+        if hashes.shape != (len(self._schema.slots), n_rows):
+            raise ValueError(f"hashes of shape {hashes.shape} and labels of shape {labels.shape} do not fit")
+        rates = running_rates(labels, rows=self._rows, positives=self._positives)
+        for field, of_field in zip(self._fields, hashes, strict=False):  # the fields come first
+            field.update(of_field, labels, rates)
+        for index in range(len(self._fields), len(hashes)):
+            self._buckets.update(index, hashes[index])
         if times is not None and n_rows:
             before = int(times[0]) if self._last_time is None else self._last_time
             self._out_of_order += int(times[0] < before) + int(np.count_nonzero(times[1:] < times[:-1]))
@@ -75,7 +74,7 @@ class Profiler:
         - ``collisions``: ``values``, the share of distinct field values (missing ones not counted) whose bucket is
           shared; ``traffic``, the share of (row, slot) lookups that meet a shared bucket.
         """
-        colliding = sum(self._buckets.colliding(field.values()[0]) for field in self._fields)
+        collisions = self._buckets.collisions(self._fields)
         return {
             "out_of_order": None if self._last_time is None else _share(self._out_of_order, self._rows),
             "fields": {
@@ -87,8 +86,8 @@ class Profiler:
                 for field, tally in zip(self._schema.fields, self._fields, strict=True)
             },
             "collisions": {
-                "values": _share(colliding, sum(tally.distinct for tally in self._fields)),
-                "traffic": _share(*self._buckets.traffic()),
+                "values": _share(collisions.values, sum(tally.distinct for tally in self._fields)),
+                "traffic": _share(collisions.lookups, self._rows * len(self._schema.slots)),
             },
         }
 
@@ -96,16 +95,6 @@ class Profiler:
         """What was seen so far."""
         fields = zip(self._schema.fields, self._fields, strict=True)
         return Seen.of({field.name: tally.values() for field, tally in fields})
-
-
-def warm_up() -> None:
-    """Compile the loops, or load them from numba's cache, which takes up to some seconds."""
-    hashes = np.arange(2_000, dtype=np.uint64)  # more than a table begins with
-    slot = Slot(hashes=hashes, codes=np.arange(len(hashes), dtype=np.int64))
-    schema = Schema(name="", label="", timestamp=None, n_buckets=2, fields=(Field(name="", type="integer"),))
-    profiler = Profiler(schema)
-    profiler.update([slot], np.zeros(len(hashes), dtype=np.int8))
-    profiler.to_document()
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -8,12 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from service.kernels.lookup import ENTRY, Index
+
 Hashes: TypeAlias = NDArray[np.uint64]
 """Whole hashes of values (``bucketer.hash_value``), not yet buckets."""
 
 Counts: TypeAlias = NDArray[np.int64]
 
-SEEN_TYPE = np.dtype([("hash", "<u8"), ("count", "<u4")])
+SEEN_TYPE = ENTRY
 """One value of one field: its hash, and the number of training rows that it came in."""
 
 MAX_COUNT = 2**32 - 1
@@ -40,6 +42,7 @@ class Seen:
         self.sizes = dict(sizes)
         self._array = array
         self._by_field: dict[str, NDArray[Any]] = {}
+        self._indices: dict[str, Index] = {}
         start = 0
         for field, size in sizes.items():
             self._by_field[field] = array[start : start + size]
@@ -68,18 +71,9 @@ class Seen:
             KeyError: the model has no such field.
         """
         table = self._by_field[field]
-        if not len(table):
-            return np.zeros(len(hashes), dtype=np.int64)
-        # A binary search for all hashes in step. numpy's own would copy the column out of the table on every call.
-        keys = table["hash"]
-        found = np.zeros(len(hashes), dtype=np.int64)
-        left = len(keys)
-        while left > 1:
-            half = left // 2
-            found += np.where(keys[found + half] <= hashes, half, 0)
-            left -= half
-        counts: Counts = np.where(keys[found] == hashes, table["count"][found], 0).astype(np.int64)
-        return counts
+        if field not in self._indices:  # not before it is asked, for serving never is
+            self._indices[field] = Index(table)
+        return self._indices[field].counts(hashes)
 
     def field(self, field: str) -> tuple[Hashes, Counts]:
         """The hashes of a field's values, ascending, and the number of rows of each: copies, shape ``(n_values,)``."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.config import Settings
-from service.core.columnar import COLUMN_TYPES, encode_columns
+from service.core.columnar import COLUMN_TYPES, hash_columns
 from service.core.features import Schema
 from service.core.predictor import Predictor
 from service.errors import AndonError, FeatureError, InvalidRequest, Problem
@@ -42,7 +42,7 @@ def judge_behaviour(predictor: Predictor, rows: Rows, contract: Contract) -> lis
     paths: dict[str, Callable[[], Sequence[float]]] = {
         "field_order": lambda: predictor.predict_rows(reversed_rows),
         "unused_field": lambda: predictor.predict_rows(wider_rows),
-        "row_and_batch": lambda: predictor.predict_buckets(encode_columns(predictor.schema, columns)).tolist(),
+        "row_and_batch": lambda: predictor.predict_hashes(hash_columns(predictor.schema, columns)).tolist(),
         "row_and_file": lambda: _over_a_file(predictor, columns),
         "row_and_http": lambda: _over_http(predictor, rows),
     }

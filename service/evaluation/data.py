@@ -63,7 +63,7 @@ def check_events(
     for whole in events.batches(labels=True, times=schema.timestamp is not None):
         batch = whole if cutoff is None else whole.up_to(cutoff)
         assert batch.labels is not None
-        profiler.update(batch.code(schema), batch.labels, None if batch.times is None else batch.times.values)
+        profiler.update(batch.hash(schema), batch.labels, None if batch.times is None else batch.times.values)
         rows += batch.n_rows
         positives += int(np.count_nonzero(batch.labels))
         progress(whole.done)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.artefact import Artefact
-from service.core.columnar import bucket_slots
 from service.core.features import Schema
 from service.core.metrics import Labels
 from service.core.model import Probabilities
@@ -88,12 +87,11 @@ def judged_rows(
         mask = ours(whole)
         batch = whole.where(mask)
         assert batch.labels is not None
-        slots = batch.code(schema)
-        buckets = bucket_slots(schema, slots)
+        hashes = batch.hash(schema)
         for predictor, given in zip(asked, answers, strict=True):
-            given.append(predictor.predict_buckets(buckets))
+            given.append(predictor.predict_hashes(hashes))
         for index, slicer in slicers:
-            slicer.add(slots[index], batch.columns[schema.fields[index].name])
+            slicer.add(hashes[index], batch.columns[schema.fields[index].name])
         sample.offer(batch)
         if again:
             chosen.append(mask)
@@ -139,7 +137,7 @@ def _asked_again(
             first += whole.n_rows
             if len(mask) < whole.n_rows:
                 break  # there are more rows than before, which the stamps tell
-            answers.append(baseline.predictor.predict_buckets(whole.where(mask).encode(schema)))
+            answers.append(baseline.predictor.predict_hashes(whole.where(mask).hash(schema)))
             progress(whole.done)
     except EventsError as error:
         message = f"the baseline {baseline.version} can't be asked: {error.reason}"

@@ -11,9 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.core import bucketer
-from service.core.columnar import Slot
 from service.core.features import Field
-from service.core.seen import Seen
+from service.core.seen import Hashes, Seen
 from service.gates import SliceRule
 
 MAX_SLICES = 200
@@ -62,15 +61,16 @@ class Slicer:
         self._known = {bucketer.hash_value(field.name, value): code for code, value in enumerate(self._values)}
         self._complete = True
 
-    def add(self, slot: Slot, column: pa.Array) -> None:
-        """Take in the field's slot and column of a batch."""
+    def add(self, hashes: Hashes, column: pa.Array) -> None:
+        """Take in the field's hashes of a batch, shape ``(n_rows,)``, and its column, as ``columnar`` takes them."""
         if self._rule.seen is not None:
-            of_values = np.where(self._is_seen(slot), 0, -1)
+            codes = np.where(self._is_seen(hashes), 0, -1).astype(np.int16)
         else:
-            if self._rule.values is None:
-                self._meet(slot, column)
-            of_values = np.array([self._known.get(hashed, -1) for hashed in slot.hashes.tolist()])
-        self._codes.append(of_values.astype(np.int16)[slot.codes])
+            codes = self._codes_of(hashes)
+            if self._rule.values is None and self._complete and (codes < 0).any():
+                self._meet(hashes, np.flatnonzero(codes < 0), column)
+                codes = self._codes_of(hashes)
+        self._codes.append(codes)
 
     def result(self) -> Slices:
         """The slices of all rows so far; those of the values found in the order of the values, the missing one last."""
@@ -87,28 +87,36 @@ class Slicer:
         names = [self._name(self._values[code]) for code in order]
         return Slices(rule=self._rule, names=names, codes=codes, complete=self._complete)
 
-    def _is_seen(self, slot: Slot) -> NDArray[np.bool_]:
-        """Whether training saw each value of the slot as often as the rule has it; the missing one is no such value."""
-        rows = self._seen.counts(self._field.name, slot.hashes)
-        often: NDArray[np.bool_] = rows >= self._rule.training_rows
-        chosen = {"cold": rows == 0, "tail": (rows > 0) & ~often, "head": often}
-        is_seen: NDArray[np.bool_] = chosen[self._rule.seen or "cold"]
-        is_seen[-1] = False
+    def _is_seen(self, hashes: Hashes) -> NDArray[np.bool_]:
+        """Whether training saw the value of each row as often as the rule has it; the missing one is no such value."""
+        rows = self._seen.counts(self._field.name, hashes)
+        if self._rule.seen == "cold":
+            chosen = (rows == 0) & (hashes != bucketer.field_seed(self._field.name))
+        elif self._rule.seen == "tail":
+            chosen = (rows > 0) & (rows < self._rule.training_rows)
+        else:
+            chosen = rows >= self._rule.training_rows
+        is_seen: NDArray[np.bool_] = chosen
         return is_seen
 
-    def _meet(self, slot: Slot, column: pa.Array) -> None:
-        """Make a slice of each value that is new, while there is room for one."""
-        if not self._complete:
-            return
-        for code, row in zip(*np.unique(slot.codes, return_index=True), strict=True):
-            hashed = int(slot.hashes[code])
-            if hashed in self._known:
-                continue
+    def _codes_of(self, hashes: Hashes) -> Codes:
+        """The code of each row's value, or -1: it is none of those that are known."""
+        if not self._known:
+            return np.full(len(hashes), -1, np.int16)
+        known, codes = zip(*sorted(self._known.items()), strict=True)
+        ascending = np.array(known, dtype=np.uint64)
+        places = np.minimum(np.searchsorted(ascending, hashes), len(ascending) - 1)
+        return np.where(ascending[places] == hashes, np.array(codes, dtype=np.int16)[places], np.int16(-1))
+
+    def _meet(self, hashes: Hashes, unknown: NDArray[np.intp], column: pa.Array) -> None:
+        """Make a slice of each value that is new, in the order in which they come, while there is room for one."""
+        _, first = np.unique(hashes[unknown], return_index=True)
+        for row in unknown[np.sort(first)].tolist():
             if len(self._values) == MAX_SLICES:
                 self._complete = False
                 return
-            self._known[hashed] = len(self._values)
-            self._values.append(self._field.canonical(column[int(row)].as_py()))
+            self._known[int(hashes[row])] = len(self._values)
+            self._values.append(self._field.canonical(column[row].as_py()))
 
     def _rank(self, value: bytes | None) -> tuple[bool, int, bytes]:
         if value is None:

@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.core.columnar import COLUMN_TYPES, Slot, code_columns, encode_columns
+from service.core.columnar import COLUMN_TYPES, encode_columns, hash_columns
 from service.core.encoder import Buckets
 from service.core.features import Schema
 from service.core.metrics import Labels
+from service.core.seen import Hashes
 from service.errors import EventsError
 from service.events.columns import BadValue, Times, feature_column, label_column, time_column
 from service.events.files import Chunk, reader_for
@@ -62,9 +63,9 @@ class Batch:
         assert self.times is not None
         return self.where(self.times.values <= last)
 
-    def code(self, schema: Schema) -> list[Slot]:
-        """The slots of the rows, with whole hashes; ``columnar.bucket_slots`` makes buckets of them."""
-        return code_columns(schema, self.columns)
+    def hash(self, schema: Schema) -> Hashes:
+        """The whole hashes of the rows, by slot, shape ``(n_slots, n_rows)``."""
+        return hash_columns(schema, self.columns)
 
     def encode(self, schema: Schema) -> Buckets:
         """The buckets of the rows, shape ``(n_rows, n_slots)``."""
@@ -134,14 +135,18 @@ class Events:
                 )
             behind += size
 
-    def digests(self) -> list[dict[str, str | int]]:
-        """SHA-256 and size of each file, in order; names are no part of what the events are."""
+    def digests(self, *, proceed: Callable[[], bool] = lambda: True) -> list[dict[str, str | int]]:
+        """SHA-256 and size of each file, in order; names are no part of what the events are.
+
+        Args:
+            proceed: asked now and then; without it, the rest is left out, for nobody wants it any more.
+        """
         digests: list[dict[str, str | int]] = []
         for path in self.paths:
             digest, size = sha256(), 0
             try:
                 with open(path, "rb") as file:
-                    while data := file.read(2**20):
+                    while proceed() and (data := file.read(2**20)):
                         digest.update(data)
                         size += len(data)
             except OSError as error:

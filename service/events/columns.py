@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from service.core.columnar import COLUMN_TYPES
+from service.core.columnar import CODED_TEXT, COLUMN_TYPES
 from service.core.features import EXPECTED, INT64_MAX, INT64_MIN, Field, describe
 from service.core.metrics import Labels
 from service.errors import FeatureError
 from service.events.files import ABSENT, Absent
+from service.kernels.hashing import is_ascii
 
 TRUE_TEXTS = pa.array(["true", "True", "TRUE"])
 FALSE_TEXTS = pa.array(["false", "False", "FALSE"])
@@ -50,7 +51,7 @@ class BadValue(Exception):
 
 
 def feature_column(field: Field, raw: pa.Array | list[Any]) -> pa.Array:
-    """A field's column as an Arrow array of the type in ``COLUMN_TYPES``.
+    """A field's column as an Arrow array of the type in ``COLUMN_TYPES``, or coded text as it is.
 
     Raises:
         BadValue: a value that the field does not accept, or (``index`` None) a column of another type.
@@ -58,6 +59,9 @@ def feature_column(field: Field, raw: pa.Array | list[Any]) -> pa.Array:
     if isinstance(raw, list):
         return _from_json(field, raw)
     expected = EXPECTED[field.type]
+    coded = _coded_text(raw) if field.type == "string" else None
+    if coded is not None:
+        return coded
     array = _plain(raw)
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), COLUMN_TYPES[field.type])
@@ -150,6 +154,30 @@ def _from_json(field: Field, values: Sequence[object]) -> pa.Array:
     return pa.array(plain, COLUMN_TYPES[field.type])
 
 
+def _coded_text(array: pa.Array) -> pa.Array | None:
+    """Valid text in the one layout of coded text, or ``None``: it is no such text, or not valid."""
+    kind = array.type
+    if not pa.types.is_dictionary(kind) or not _is_text(kind.value_type) or array.dictionary.null_count:
+        return None
+    try:
+        coded = array.cast(CODED_TEXT)
+    except pa.ArrowInvalid:  # an index that no dictionary can have
+        return None
+    return coded if _is_valid(coded.dictionary) else None
+
+
+def _is_valid(text: pa.Array) -> bool:
+    """Whether the bytes of text are UTF-8, which Arrow's readers do not ask of Parquet."""
+    data = text.buffers()[2]
+    if data is None or is_ascii(np.frombuffer(data, dtype=np.uint8)):
+        return True
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def _plain(array: pa.Array) -> pa.Array:
     """The same values without a dictionary, and text in the one layout that all of Arrow's functions know."""
     if pa.types.is_dictionary(array.type):
@@ -164,12 +192,10 @@ def _is_text(kind: pa.DataType) -> bool:
 def _text(array: pa.Array, expected: str) -> pa.Array:
     if not _is_text(array.type):
         raise BadValue(None, expected, f"a column of type {array.type}")
-    try:
-        array.validate(full=True)
-    except pa.ArrowInvalid:
+    if not _is_valid(array):
         binary = array.cast(pa.large_binary())
         bad = next(i for i, value in enumerate(binary.to_pylist()) if value is not None and not _is_utf8(value))
-        raise BadValue(bad, expected, "bytes that are not UTF-8") from None
+        raise BadValue(bad, expected, "bytes that are not UTF-8")
     return array
 
 

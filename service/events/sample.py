@@ -25,7 +25,9 @@ class RowSample:
     def offer(self, batch: Batch) -> None:
         """Draw for the rows of a batch."""
         keys = self._random.random(batch.n_rows)
-        best = [int(index) for index in np.argsort(keys)[: self._size]]
+        bound = self._kept[-1][0] if len(self._kept) == self._size else 1.0
+        near = np.flatnonzero(keys < bound)  # few, once some batches have been seen
+        best = near[np.argsort(keys[near])[: self._size]].tolist()
         rows = zip(keys[best].tolist(), batch.rows(best), strict=True)
         self._kept = heapq.nsmallest(self._size, [*self._kept, *rows], key=lambda kept: kept[0])
 

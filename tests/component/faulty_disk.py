@@ -258,11 +258,9 @@ def run(main, request):
 
 def serve():
     """Answer one line with one line until there are no more."""
-    from service import demo, page, scoring, web  # noqa: F401 - the children find everything imported and compiled
+    from service import demo, page, scoring, web  # noqa: F401 - the children find everything imported
     from service.cli import main
-    from service.core.learner import warm_up
 
-    warm_up()
     page.render({})
     print("ready", flush=True)
     for line in sys.stdin:

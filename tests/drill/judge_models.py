@@ -23,7 +23,6 @@ from margins import margins
 from models import CATALOGUE, HONEST
 from works import Verdict, Works
 
-from service.core.learner import warm_up
 from service.tables import table
 
 WORKERS = 2
@@ -128,8 +127,7 @@ def judge(job):
 
 @cache
 def works_of(root, seed, replicates):
-    """The works of this process, its code compiled."""
-    warm_up()
+    """The works of this process."""
     return Works(root, seed=seed, replicates=replicates)
 
 

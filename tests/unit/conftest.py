@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from service.artefact import WEIGHTS, Golden
-from service.core.columnar import COLUMN_TYPES, code_columns
+from service.core.columnar import COLUMN_TYPES, hash_columns
 from service.core.documents import load_schema
 from service.core.model import LinearModel
 from service.core.predictor import Predictor
@@ -60,12 +60,12 @@ def content(schema, instances):
     What was seen are the instances, each one to three times.
     """
     columns = {f.name: pa.array([row.get(f.name) for row in instances], COLUMN_TYPES[f.type]) for f in schema.fields}
-    slots, labels = code_columns(schema, columns), np.array([1, 0, 1, 0], dtype=np.int8)
+    hashes, labels = hash_columns(schema, columns), np.array([1, 0, 1, 0], dtype=np.int8)
 
     def make(seed):
         profiler = Profiler(schema)
         for _ in range(seed % 3 + 1):
-            profiler.update(slots, labels)
+            profiler.update(hashes, labels)
         weights = np.random.default_rng(seed).normal(size=schema.n_buckets + 1).astype(np.float32)
         predictor = Predictor(schema=schema, model=LinearModel(weights), version="candidate")
         golden = Golden(instances=instances, probabilities=predictor.predict_rows(instances))

@@ -114,8 +114,8 @@ def test_loaded_weights_answer_as_those_in_memory_for_any_bucket(tmp_path_factor
     written = content(seed)
     predictor = artefact.load(folder, artefact.write(folder, **written)).predictor
     memory = Predictor(schema=written["schema"], model=LinearModel(written["weights"]), version="v")
-    buckets = np.random.default_rng(seed).integers(0, 256, size=(20, len(predictor.schema.slots))).astype(np.uint32)
-    assert predictor.predict_buckets(buckets).tolist() == memory.predict_buckets(buckets).tolist()
+    hashes = np.random.default_rng(seed).integers(0, 2**64, size=(len(predictor.schema.slots), 20), dtype=np.uint64)
+    assert predictor.predict_hashes(hashes).tolist() == memory.predict_hashes(hashes).tolist()
     shutil.rmtree(folder)
 
 

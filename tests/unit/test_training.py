@@ -3,15 +3,11 @@
 import hashlib
 import json
 import math
-import subprocess
-import sys
+import threading
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import log_loss
 
@@ -175,45 +171,16 @@ def test_how_many_files_the_rows_come_in_changes_neither_weights_nor_profile_nor
     assert manifests[0]["files"]["weights.npy"] == manifests[1]["files"]["weights.npy"]
 
 
-WARMED_UP = """
-import json, sys
-from pathlib import Path
-from service import training
-from service.core import learner, tallies
-from service.core.documents import load_schema
-from service.events import Events
-from service.store import Store
+def test_a_run_that_fails_leaves_no_thread_and_no_file(store, events, monkeypatch):
+    def fail(*_):
+        raise KeyboardInterrupt
 
-def compiled():
-    functions = [f for module in (learner, tallies) for f in vars(module).values() if hasattr(f, "signatures")]
-    return json.dumps({f.__name__: len(f.signatures) for f in functions})
-
-path, schema, store = sys.argv[1:]
-training.warm_up()
-print(compiled())
-events = Events([Path(path)], load_schema(json.loads(schema), source="the test"))
-training.train(Store(Path(store)), events, training.Run(holdout=0.1))
-print(compiled())
-"""
-
-
-@pytest.mark.parametrize("suffix", [".ndjson", ".csv", ".parquet"])
-def test_once_warmed_up_nothing_is_compiled_while_training(store, tmp_path, schema, suffix):
-    """A compiler loses a Ctrl-C, so it must not run where one is waited for."""
-    names = ["late", "time_hour", *(field.name for field in schema.fields)]
-    table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows_of(2_000)])
-    table = table.select([name for name in names if table[name].null_count < 2_000])
-    path = tmp_path / f"events{suffix}"
-    if suffix == ".ndjson":
-        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
-    else:
-        (pa_csv.write_csv if suffix == ".csv" else pq.write_table)(table, path)
-    # In a process of its own: other tests may have had other types compiled.
-    command = [sys.executable, "-c", WARMED_UP, str(path), json.dumps(schema.to_document()), str(tmp_path / "other")]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    warm, afterwards = map(json.loads, done.stdout.splitlines())
-    assert warm.keys() >= {"_learn_rows", "_weights", "_score", "_move", "_occupy"}
-    assert afterwards == warm
+    monkeypatch.setattr(training.Learner, "learn", fail)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        train(store, events(list(rows_of(300))), Run())
+    assert threading.active_count() == before
+    assert list(store.root.iterdir()) == []
 
 
 def test_golden_requests_are_training_rows_each_field_missing_and_all_missing(store, events, schema):

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import example, given
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import bucketer
-from service.core.columnar import bin_indices, bucket_slots, code_columns, encode_columns
+from service.core.columnar import CODED_TEXT, column_of, encode_columns, hash_columns
 from service.core.documents import load_schema
 from service.core.encoder import Encoder
-from service.core.features import bin_index
 
 
 def test_spark_gives_the_same_buckets_through_columns(spark_vectors, cross_schema):
@@ -94,37 +94,47 @@ def test_no_rows_and_only_nulls_are_batches_too(schema, as_columns):
 
 
 @given(data=st.data())
-def test_the_slots_hold_the_whole_hash_of_each_row_s_value_and_each_value_once(any_schema, any_rows, as_columns, data):
+def test_each_slot_has_the_whole_hash_of_each_row_s_value(any_schema, any_rows, as_columns, data):
     schema = data.draw(any_schema)
     rows = data.draw(any_rows(schema))
-    slots = code_columns(schema, as_columns(schema, rows))
+    hashes = hash_columns(schema, as_columns(schema, rows))
     values = [{f.name: f.canonical(row.get(f.name)) for f in schema.fields} for row in rows]
     by_field = [[bucketer.hash_value(f.name, row[f.name]) for row in values] for f in schema.fields]
     by_cross = [[bucketer.hash_cross((n, row[n]) for n in cross) for row in values] for cross in schema.crosses]
-    assert [slot.hashes[slot.codes].tolist() for slot in slots] == by_field + by_cross
-    for slot in slots:
-        assert len(set(slot.hashes.tolist())) == len(slot.hashes)
-    np.testing.assert_array_equal(bucket_slots(schema, slots), encode_columns(schema, as_columns(schema, rows)))
+    assert hashes.dtype == np.uint64
+    assert hashes.tolist() == by_field + by_cross
 
 
 @given(data=st.data())
-def test_a_field_s_missing_value_is_the_last_and_each_other_one_is_in_a_row(any_schema, any_rows, as_columns, data):
+def test_coded_text_has_the_hashes_of_text(any_schema, any_rows, as_columns, data):
     schema = data.draw(any_schema)
     rows = data.draw(any_rows(schema))
-    slots = code_columns(schema, as_columns(schema, rows))
-    for field, slot in zip(schema.fields, slots, strict=False):
-        last = len(slot.hashes) - 1
-        assert slot.hashes[last] == bucketer.hash_value(field.name, None)
-        assert (slot.codes == last).tolist() == [row.get(field.name) is None for row in rows]
-        assert set(range(last)) <= set(slot.codes.tolist())
+    start = data.draw(st.integers(0, len(rows)))
+    plain = {name: array.slice(start) for name, array in as_columns(schema, rows).items()}
+    coded = {
+        name: array.dictionary_encode() if pa.types.is_string(array.type) else array
+        for name, array in as_columns(schema, rows).items()
+    }
+    assert all(array.type == CODED_TEXT for array in coded.values() if pa.types.is_dictionary(array.type))
+    coded = {name: array.slice(start) for name, array in coded.items()}
+    np.testing.assert_array_equal(hash_columns(schema, coded), hash_columns(schema, plain))
 
 
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
+def test_a_dictionary_of_nothing_is_a_column_of_nothing(schema, as_columns):
+    rows = [dict.fromkeys(field.name for field in schema.fields)] * 3
+    columns = as_columns(schema, rows)
+    nothing = pa.DictionaryArray.from_arrays(pa.nulls(3, pa.int32()), pa.array([], pa.string()))
+    coded = {**columns, "origin": nothing, "tailnum": nothing}
+    np.testing.assert_array_equal(hash_columns(schema, coded), hash_columns(schema, columns))
 
 
-@given(bins=st.just("log2") | st.sets(FINITE, min_size=1).map(sorted).map(tuple), values=st.lists(FINITE))
-@example(bins="log2", values=[0.0, -0.0, 1.0, -1.0, 5e-324, 1.7976931348623157e308, -(2.0**52)])
-@example(bins=(-0.0, 1.0), values=[0.0, -0.0, 1.0, 0.9999999999999999])
-def test_vector_bins_are_the_scalar_bins(bins, values):
-    expected = [bin_index(bins, value) for value in values]
-    assert bin_indices(bins, pa.array(values, type=pa.float64())).tolist() == expected
+def test_columns_of_different_lengths_are_refused(schema, as_columns):
+    columns = as_columns(schema, [{}] * 3)
+    with pytest.raises(ValueError, match=r"columns of different lengths: \[2, 3\]"):
+        hash_columns(schema, {**columns, "hour": columns["hour"].slice(1)})
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.int32(), pa.float32(), pa.binary(), pa.null()])
+def test_an_array_of_another_type_is_no_column(kind):
+    with pytest.raises(TypeError, match=f"type {kind}"):
+        column_of(pa.nulls(2, kind))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from service.core.learner import FTRL, Learner, gradient, weight
+from service.core.learner import FTRL, Learner
 from service.core.model import LinearModel
+from service.kernels import learning
 
 N_BUCKETS = 32
 
@@ -67,7 +68,13 @@ class NaiveFTRL:
 def test_the_gradient_is_the_slope_of_the_log_loss(logit, label):
     step = 1e-5
     slope = (log_loss(logit + step, label) - log_loss(logit - step, label)) / (2 * step)
-    assert gradient(1 / (1 + math.exp(-logit)), label) == pytest.approx(slope, rel=1e-6, abs=1e-9)
+    state = np.zeros((N_BUCKETS + 1, 2))
+    state[-1, 0] = -logit  # of the intercept alone, and beta / alpha is 1
+    no_slots = np.empty((1, 0), dtype=np.uint32)
+    learning.learn_rows(no_slots, np.array([label], dtype=np.int8), state, alpha=1.0, beta=1.0, l1=0.0, l2=0.0)
+    squared = state[-1, 1]
+    assert squared == pytest.approx(slope**2, rel=1e-6, abs=1e-9)
+    assert state[-1, 0] + logit == pytest.approx(slope - abs(slope) * logit, rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +86,8 @@ def test_a_weight_minimises_what_ftrl_proximal_minimises(z, n, l1, l2):
     def objective(w):
         return z * w + 0.5 * ((beta + math.sqrt(n)) / alpha + l2) * w * w + l1 * abs(w)
 
-    best = weight(z, n, alpha, beta, l1, l2)
+    state = np.array([[z, n], [0.0, 0.0]])
+    best = float(learning.learned_weights(state, alpha=alpha, beta=beta, l1=l1, l2=l2)[0])
     assert all(objective(best) <= objective(best + step) for step in (-0.1, -1e-4, 1e-4, 0.1))
 
 

@@ -104,6 +104,33 @@ def test_the_stream_takes_probabilities_of_exactly_zero_and_one():
     assert running.result().auc == 1.0
 
 
+@pytest.mark.parametrize("wrong", [math.nan, -0.1, 1.1])
+def test_the_stream_takes_no_probability_that_is_none(wrong):
+    with pytest.raises(ValueError, match="not from 0 to 1"):
+        RunningMetrics().update(np.array([0, 1], dtype=np.int8), np.array([0.5, wrong]))
+
+
+def test_rows_that_are_taken_from_wider_arrays_have_the_same_metrics():
+    labels, probabilities = sample(8)
+    wide = evaluate(labels.repeat(3)[::3], probabilities.repeat(2)[::2])
+    assert wide == evaluate(labels, probabilities)
+
+
+def test_more_rows_than_are_taken_at_a_time_have_the_same_auc_and_the_same_curve():
+    labels, probabilities = sample(9, n_rows=300_000, decimals=4)
+    assert auc(labels, probabilities) == pytest.approx(roc_auc_score(labels, probabilities), abs=1e-12)
+    edges = np.unique(np.quantile(probabilities, np.arange(1, 20) / 20))
+    bins = np.searchsorted(edges, probabilities, side="right")
+    curve = calibration_curve(labels, probabilities)
+    assert [part.rows for part in curve] == np.bincount(bins).tolist()
+    assert [part.predicted for part in curve] == pytest.approx(
+        [probabilities[bins == index].mean() for index in range(len(curve))], rel=1e-12
+    )
+    assert [part.observed for part in curve] == pytest.approx(
+        [labels[bins == index].mean() for index in range(len(curve))], rel=1e-12
+    )
+
+
 def test_the_bins_of_a_curve_hold_as_many_rows_each():
     """Against a sort and a cut into 20; scikit-learn's curve has the same means by its quantile strategy."""
     labels, probabilities = sample(4)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from service.core import bucketer
-from service.core.columnar import code_columns
+from service.core.columnar import hash_columns
 from service.core.features import Field, Schema
 from service.core.profile import Profiler
 
@@ -28,7 +28,7 @@ def profiled(schema, columns, labels, times=None, *, cuts=()):
         batch = {name: column.slice(start, end - start) for name, column in columns.items()}
         labels_of = np.asarray(labels[start:end], dtype=np.int8)
         times_of = None if times is None else np.asarray(times[start:end], dtype=np.int64)
-        profiler.update(code_columns(schema, batch), labels_of, times_of)
+        profiler.update(hash_columns(schema, batch), labels_of, times_of)
     return profiler
 
 
@@ -259,10 +259,10 @@ def test_equal_times_are_in_order_and_no_difference_overflows(times):
         assert document["out_of_order"] == round(1 / 3, 9)
 
 
-def test_slots_and_labels_that_do_not_fit_are_an_error():
+def test_hashes_and_labels_that_do_not_fit_are_an_error():
     schema = schema_of("f", "g")
-    slots = code_columns(schema, {"f": pa.array([1, 2]), "g": pa.array([1, 2])})
+    hashes = hash_columns(schema, {"f": pa.array([1, 2]), "g": pa.array([1, 2])})
     profiler = Profiler(schema)
-    for wrong, labels in ((slots[:1], [0, 1]), (slots, [0, 1, 1]), (slots, [])):
+    for wrong, labels in ((hashes[:1], [0, 1]), (hashes, [0, 1, 1]), (hashes, [])):
         with pytest.raises(ValueError, match="do not fit"):
             profiler.update(wrong, np.array(labels, dtype=np.int8))

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from service.artefact import Golden
-from service.core.columnar import COLUMN_TYPES, code_columns
+from service.core.columnar import COLUMN_TYPES, hash_columns
 from service.core.documents import load_schema
 from service.core.model import LinearModel
 from service.core.predictor import Predictor
@@ -83,7 +83,7 @@ def made(store, schema):
         weights = np.asarray(weights, dtype=np.float32)
         columns = {f.name: pa.array([row.get(f.name) for row in rows], COLUMN_TYPES[f.type]) for f in schema.fields}
         profiler = Profiler(schema)
-        profiler.update(code_columns(schema, columns), np.array([row["late"] for row in rows], dtype=np.int8))
+        profiler.update(hash_columns(schema, columns), np.array([row["late"] for row in rows], dtype=np.int8))
         golden = [dict.fromkeys(columns)]
         predictor = Predictor(schema=schema, model=LinearModel(weights), version="made")
         return store.add(

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import orjson
 import pytest
 
 from service.core.model import LinearModel
@@ -61,11 +62,21 @@ class UnknownFieldsCount(Wrong):
 
 
 class OneBitOffInBatches(Predictor):
-    def predict_buckets(self, buckets):
-        return np.nextafter(super().predict_buckets(buckets), 0)
+    def predict_hashes(self, hashes):
+        return np.nextafter(super().predict_hashes(hashes), 0)
 
 
-class OneFieldLessOverHTTP(Predictor):
+class OneFieldLessByTheShortWay(Predictor):
+    def predict_json(self, body, *, max_rows):
+        return self.predict_rows([{**row, "hour": None} for row in orjson.loads(body)["instances"]])
+
+
+class GoesTheLongWay(Predictor):
+    def predict_json(self, body, *, max_rows):
+        return None
+
+
+class OneFieldLessByTheLongWay(GoesTheLongWay):
     @property
     def request_document(self):
         checked = super().request_document
@@ -77,7 +88,7 @@ class OneFieldLessOverHTTP(Predictor):
         return Document()
 
 
-class RefusesRequests(Predictor):
+class RefusesRequests(GoesTheLongWay):
     @property
     def request_document(self):
         raise FeatureError(field="hour", expected="another", found="this")
@@ -120,7 +131,9 @@ def test_a_real_model_gives_one_answer_on_every_path(judge, rows):
         (OrderCounts, ["field_order"]),
         (UnknownFieldsCount, ["unused_field"]),
         (OneBitOffInBatches, ["row_and_batch", "row_and_file"]),
-        (OneFieldLessOverHTTP, ["row_and_http"]),
+        (OneFieldLessByTheShortWay, ["row_and_http"]),
+        (OneFieldLessByTheLongWay, ["row_and_http"]),
+        (GoesTheLongWay, []),
         (RefusesRequests, ["row_and_http"]),
         (NeedsAnHour, ["missing_values"]),
         (NoNumberWithoutOrigin, ["missing_values"]),
@@ -155,8 +168,8 @@ def test_a_file_that_holds_other_answers_fails(judge, monkeypatch, wrong):
         class Other:
             schema = predictor.schema
 
-            def predict_buckets(self, buckets):
-                answers = predictor.predict_buckets(buckets)
+            def predict_hashes(self, hashes):
+                answers = predictor.predict_hashes(hashes)
                 return {"other": answers[::-1], "fewer": answers[:-1], "nan": answers * math.nan}[wrong]
 
         return real(Other(), events, out)
@@ -169,12 +182,12 @@ def test_a_file_that_holds_other_answers_fails(judge, monkeypatch, wrong):
 
 
 def test_a_column_that_is_encoded_in_another_way_fails(judge, monkeypatch):
-    real = behaviour.encode_columns
+    real = behaviour.hash_columns
 
-    def encode_columns(schema, columns):
+    def hash_columns(schema, columns):
         return real(schema, {**columns, "origin": columns["tailnum"]})
 
-    monkeypatch.setattr(behaviour, "encode_columns", encode_columns)
+    monkeypatch.setattr(behaviour, "hash_columns", hash_columns)
     assert failed(judge()) == ["row_and_batch"]
 
 

@@ -3,8 +3,10 @@
 from collections import Counter, defaultdict
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from service.core.columnar import COLUMN_TYPES, hash_columns
 from service.core.features import bin_index
 from service.evaluation.slices import MAX_SLICES, Slicer
 from service.events import Events
@@ -22,7 +24,7 @@ def slices(store, made, schema, write):
         size = -(-len(rows) // batches)
         paths = [write(rows[i * size : (i + 1) * size], f"{i}.ndjson") for i in range(batches)]
         for batch in Events(paths, schema).batches():
-            slicer.add(batch.code(schema)[place], batch.columns[rule.field])
+            slicer.add(batch.hash(schema)[place], batch.columns[rule.field])
         return slicer.result()
 
     return make
@@ -156,6 +158,28 @@ def test_more_values_than_a_list_of_slices_may_have_are_no_list(slices, flights,
     assert len(found.names) == min(count, MAX_SLICES)
     expected = by_hand(rows, lambda row: f"tailnum = {row['tailnum']}" if row["tailnum"] else "tailnum: missing")
     assert parts(found) == {name: expected[name] for name in found.names}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [SliceRule(field="origin"), SliceRule(field="origin", values=("EWR", "")), SliceRule(field="origin", seen="cold")],
+    ids=["found", "named", "seen"],
+)
+def test_a_column_of_which_each_value_is_there_once_has_the_same_slices(store, made, schema, flights, rule):
+    """As Parquet may hold text; what is in the dictionary and in no row is no slice."""
+    rows = flights(100)
+    seen = store.load(made(1, rows[:3])).seen
+    plain = pa.array([row["origin"] for row in rows])
+    other = pa.array(["nowhere"]).dictionary_encode()
+    coded = pa.chunked_array([other, plain.dictionary_encode()]).unify_dictionaries().chunk(1)
+    others = {f.name: pa.array([row.get(f.name) for row in rows], COLUMN_TYPES[f.type]) for f in schema.fields}
+    slot = schema.slots.index("origin")
+    found = []
+    for column in (plain, coded):
+        slicer = Slicer(rule, schema.fields[slot], seen)
+        slicer.add(hash_columns(schema, {**others, "origin": column})[slot], column)
+        found.append(parts(slicer.result()))
+    assert found[0] == found[1] != {}
 
 
 def test_of_no_rows_there_are_no_slices_but_those_that_were_named(slices):

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from service.core.columnar import bucket_slots
+from service.core.columnar import CODED_TEXT
 from service.core.encoder import Encoder
 from service.core.features import Field, Schema
 from service.errors import EventsError
 from service.events import Events
 from service.events.files import BATCH_ROWS
+from service.kernels.hashing import fold_hashes
 
 SCHEMA = Schema(
     name="clicks",
@@ -69,7 +70,7 @@ def test_every_format_gives_the_same_columns_labels_times_and_buckets(tmp_path, 
     assert batch.labels.tolist() == [1, 0, 0]
     assert (batch.times.values.tolist(), batch.times.unit) == ([10, 11, 12], "as given")
     assert np.array_equal(batch.encode(SCHEMA), Encoder(SCHEMA).encode_rows(features))
-    assert np.array_equal(bucket_slots(SCHEMA, batch.code(SCHEMA)), batch.encode(SCHEMA))
+    assert np.array_equal(fold_hashes(batch.hash(SCHEMA), SCHEMA.n_buckets), batch.encode(SCHEMA))
     assert batch.done == 1.0
 
 
@@ -171,6 +172,32 @@ def test_digests_are_of_the_content_and_not_of_the_name(tmp_path):
     data = one.read_bytes()
     expected = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     assert Events([one, other], SCHEMA).digests() == [expected, expected]
+
+
+def test_digests_that_nobody_waits_for_are_left_unfinished(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_bytes(b"x" * 10)
+    assert Events([path], SCHEMA).digests(proceed=lambda: False) == [
+        {"sha256": hashlib.sha256(b"").hexdigest(), "bytes": 0}
+    ]
+
+
+def test_text_that_a_parquet_file_holds_coded_stays_coded_and_has_the_same_buckets(tmp_path):
+    few, many = [f"v{i % 7}" for i in range(5_000)], [f"user-{i:012}" for i in range(5_000)]
+    features = [
+        {"user": a, "hour": 1, "mobile": True, "price": None, "coupon": b if i % 3 else None}
+        for i, (a, b) in enumerate(zip(many, few, strict=True))
+    ]
+    rows = [{"clicked": i % 2, "at": i, **row} for i, row in enumerate(features)]
+    options = {"dictionary_pagesize_limit": 1_000, "data_page_size": 1_000, "row_group_size": 1_300}
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "e.parquet", **options)
+    batches = list(Events([tmp_path / "e.parquet"], SCHEMA).batches())
+    assert {(str(b.columns["user"].type), str(b.columns["coupon"].type)) for b in batches} == {
+        ("string", str(CODED_TEXT))
+    }
+    buckets = np.concatenate([batch.encode(SCHEMA) for batch in batches])
+    assert np.array_equal(buckets, Encoder(SCHEMA).encode_rows(features))
+    assert [row for batch in batches for row in batch.rows(range(batch.n_rows))] == features
 
 
 def test_stamps_change_when_a_file_is_touched(tmp_path):

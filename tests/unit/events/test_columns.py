@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.columnar import COLUMN_TYPES
+from service.core.columnar import CODED_TEXT, COLUMN_TYPES
 from service.core.features import Field
 from service.errors import FeatureError
 from service.events.columns import MICROSECONDS, BadValue, feature_column, label_column, time_column
@@ -73,6 +73,28 @@ def test_what_fits_a_field_becomes_its_type(kind, raw, values):
     assert column.to_pylist() == (["a", "", None, None] if values is None else values)
 
 
+@pytest.mark.parametrize("index_type", [pa.int8(), pa.uint16(), pa.int64()], ids=str)
+@pytest.mark.parametrize("value_type", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+def test_coded_text_comes_in_one_layout(index_type, value_type):
+    values = pa.array(["a", "", "é"]).cast(value_type)
+    array = pa.DictionaryArray.from_arrays(pa.array([2, None, 0, 1], index_type), values)
+    column = feature_column(FIELDS["string"], array)
+    assert (column.type, column.to_pylist()) == (CODED_TEXT, ["é", None, "a", ""])
+
+
+def test_a_missing_value_in_a_dictionary_is_a_missing_value():
+    array = pa.DictionaryArray.from_arrays(pa.array([0, 1, None]), pa.array(["a", None]))
+    column = feature_column(FIELDS["string"], array)
+    assert (column.type, column.to_pylist()) == (pa.string(), ["a", None, None])
+
+
+def test_a_value_of_a_dictionary_that_is_not_utf8_is_named_by_its_row():
+    array = pa.DictionaryArray.from_arrays(pa.array([0, 1, 3, 3]), not_utf8(3))
+    with pytest.raises(BadValue, match="bytes that are not UTF-8") as caught:
+        feature_column(FIELDS["string"], array)
+    assert caught.value.index == 2
+
+
 @pytest.mark.parametrize("layout", TEXT_LAYOUTS, ids=str)
 @pytest.mark.parametrize(
     ("kind", "texts", "values"),
@@ -85,7 +107,8 @@ def test_what_fits_a_field_becomes_its_type(kind, raw, values):
 )
 def test_text_means_the_same_in_each_of_arrows_layouts(layout, kind, texts, values):
     column = feature_column(FIELDS[kind], text(texts, layout))
-    assert (column.type, column.to_pylist()) == (COLUMN_TYPES[kind], values)
+    stays = kind == "string" and pa.types.is_dictionary(layout)
+    assert (column.type, column.to_pylist()) == (CODED_TEXT if stays else COLUMN_TYPES[kind], values)
 
 
 @pytest.mark.parametrize("layout", TEXT_LAYOUTS, ids=str)

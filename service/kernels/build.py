@@ -1,0 +1,123 @@
+"""Compile the kernels: the C files of this folder, into one library beside them that holds no Python.
+
+``setup.py`` calls it for the wheel, which therefore serves every Python; nothing compiles at run time. In a checkout,
+``python -m service.kernels.build`` (or the tests' conftest) makes the library in its place.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LIBRARY = "_andon.so"
+
+FLAGS = (
+    "-std=c11",
+    "-O3",
+    "-fPIC",
+    "-shared",
+    "-g0",  # zig would write the folder that it compiles in into the library
+    "-fvisibility=hidden",
+    "-fno-math-errno",  # sqrt becomes an instruction; nothing reads errno
+    "-ffp-contract=off",  # no fused multiply-add: the same bits on every machine
+)
+
+
+def main() -> int:
+    """Make the library beside the sources, and return the exit code."""
+    try:
+        make_in_place()
+    except RuntimeError as error:
+        print(f"andon: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def make_in_place() -> None:
+    """Make the library beside the sources, if it is older than they are.
+
+    Raises:
+        RuntimeError: as ``compile_library``.
+    """
+    library = HERE / LIBRARY
+    if not is_current(library):
+        compile_library(library)
+
+
+def sources() -> list[Path]:
+    """All that the library is made of, this file with its flags included. An installed package holds no C."""
+    return [*sorted(HERE.glob("*.c")), *sorted(HERE.glob("*.h")), Path(__file__).resolve()]
+
+
+def is_current(library: Path) -> bool:
+    """Whether the library is there and no source is newer."""
+    return library.exists() and all(source.stat().st_mtime_ns <= library.stat().st_mtime_ns for source in sources())
+
+
+def compile_library(library: Path, *, extra: Sequence[str] = ()) -> None:
+    """Compile the kernels into ``library``, which appears whole or not at all.
+
+    Args:
+        extra: flags after our own, which win.
+
+    Raises:
+        RuntimeError: there is no C here, or no C compiler, or it failed; the message holds its own.
+    """
+    units = [str(source) for source in sources() if source.suffix == ".c"]
+    if not units:
+        raise RuntimeError(f"there is no C in {HERE}: a checkout has it, an installed package the library")
+    with tempfile.TemporaryDirectory(prefix="andon-kernels-") as caches:
+        unfinished = library.with_suffix(f".{os.getpid()}.tmp")
+        command = compiler()
+        command += [*architecture(command), *FLAGS, *extra, *units, "-o", str(unfinished), "-lm"]
+        environ = {"ZIG_GLOBAL_CACHE_DIR": caches, "ZIG_LOCAL_CACHE_DIR": caches, **os.environ}
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+            if done.returncode:
+                raise RuntimeError(f"the kernels do not compile: {shlex.join(command)}\n{done.stderr}")
+            os.replace(unfinished, library)
+        except OSError as error:
+            raise RuntimeError(f"the kernels can't be compiled: {shlex.join(command)}: {error}") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def compiler() -> list[str]:
+    """The command of a C compiler: the system's, or zig's, which comes as a Python package.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    found = system_compiler()
+    if found is not None:
+        return found
+    if find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc"]
+    raise RuntimeError("no C compiler was found: install gcc or clang, or `pip install ziglang`, or set CC")
+
+
+def system_compiler() -> list[str] | None:
+    """``$CC``, or the first of the usual names that is on the path."""
+    if os.environ.get("CC"):
+        return shlex.split(os.environ["CC"])
+    return next(([path] for path in map(shutil.which, ("cc", "gcc", "clang")) if path), None)
+
+
+def architecture(command: Sequence[str]) -> list[str]:
+    """The least machine that the library must run on, as this compiler calls it: never the one that compiles it."""
+    if any(Path(word).name in ("zig", "ziglang") for word in command):
+        return ["-mcpu=baseline"]
+    return ["-march=x86-64"] if platform.machine() in ("x86_64", "AMD64") else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+/* Hashes of whole columns. Each function carries the chain of hashes on by one column: `states[row]` comes as the hash
+ * so far (at first the seed of the field) and leaves as the hash with the row's value. A missing value leaves it as it
+ * is. A validity bitmap is Arrow's: a bit a row, the least significant first, from `first_bit` on; NULL: none missing. */
+
+#include "andon.h"
+
+static inline bool is_valid(const uint8_t *validity, int64_t bit) {
+    return validity == NULL || (validity[bit >> 3] >> (bit & 7) & 1);
+}
+
+/* Text: value `row` is the bytes from offsets[row] up to offsets[row + 1] of `bytes`.
+ * Returns -1, or the first row whose offsets do not lie within `n_bytes` in ascending order; then no state is whole. */
+#define DEFINE_HASH_TEXT(NAME, OFFSET)                                                                             \
+    EXPORT int64_t NAME(const OFFSET *offsets, int64_t n_rows, const uint8_t *bytes, int64_t n_bytes,              \
+                        const uint8_t *validity, int64_t first_bit, uint64_t *states) {                            \
+        for (int64_t row = 0; row < n_rows; row++) {                                                               \
+            int64_t begin = offsets[row], end = offsets[row + 1];                                                  \
+            if (begin < 0 || end < begin || end > n_bytes) return row;                                             \
+            if (is_valid(validity, first_bit + row)) {                                                             \
+                states[row] = xxh64(bytes + begin, (size_t)(end - begin), states[row]);                            \
+            }                                                                                                      \
+        }                                                                                                          \
+        return -1;                                                                                                 \
+    }
+
+DEFINE_HASH_TEXT(hash_text_32, int32_t)
+DEFINE_HASH_TEXT(hash_text_64, int64_t)
+
+/* Integers, as their shortest decimal form. */
+EXPORT void hash_integers(const int64_t *values, int64_t n_rows, const uint8_t *validity, int64_t first_bit,
+                          uint64_t *states) {
+    for (int64_t row = 0; row < n_rows; row++) {
+        if (!is_valid(validity, first_bit + row)) continue;
+        uint8_t text[20];
+        size_t length = write_decimal(values[row], text);
+        states[row] = xxh64(text, length, states[row]);
+    }
+}
+
+/* Booleans, as `true` and `false`; a bit a row, from `first_value` on. */
+EXPORT void hash_booleans(const uint8_t *values, int64_t first_value, int64_t n_rows, const uint8_t *validity,
+                          int64_t first_bit, uint64_t *states) {
+    for (int64_t row = 0; row < n_rows; row++) {
+        if (!is_valid(validity, first_bit + row)) continue;
+        bool value = values[(first_value + row) >> 3] >> ((first_value + row) & 7) & 1;
+        states[row] = value ? xxh64((const uint8_t *)"true", 4, states[row])
+                            : xxh64((const uint8_t *)"false", 5, states[row]);
+    }
+}
+
+/* One and the same bytes, the name of a cross's next field, on top of every row's hash. */
+EXPORT void hash_name(const uint8_t *name, int64_t length, int64_t n_rows, uint64_t *states) {
+    for (int64_t row = 0; row < n_rows; row++) states[row] = xxh64(name, (size_t)length, states[row]);
+}
+
+/* Hashes of a dictionary's values spread over the rows that hold their codes; a missing row gets `missing`.
+ * Returns -1, or the first row whose code is no value's. */
+EXPORT int64_t spread_hashes(const int32_t *codes, int64_t n_rows, const uint64_t *hashes, int64_t n_hashes,
+                             const uint8_t *validity, int64_t first_bit, uint64_t missing, uint64_t *states) {
+    for (int64_t row = 0; row < n_rows; row++) {
+        if (!is_valid(validity, first_bit + row)) {
+            states[row] = missing;
+            continue;
+        }
+        int64_t code = codes[row];
+        if (code < 0 || code >= n_hashes) return row;
+        states[row] = hashes[code];
+    }
+    return -1;
+}
+
+/* Hashes by slot, shape (n_slots, n_rows), to buckets by row, shape (n_rows, n_slots). */
+EXPORT void fold_hashes(const uint64_t *hashes, int64_t n_slots, int64_t n_rows, uint64_t mask, uint32_t *buckets) {
+    enum { BLOCK = 256 }; /* rows at a time, so that what is written in strides stays in the first cache */
+    for (int64_t first = 0; first < n_rows; first += BLOCK) {
+        int64_t last = first + BLOCK < n_rows ? first + BLOCK : n_rows;
+        for (int64_t slot = 0; slot < n_slots; slot++) {
+            const uint64_t *column = hashes + slot * n_rows;
+            for (int64_t row = first; row < last; row++) {
+                buckets[row * n_slots + slot] = (uint32_t)(column[row] & mask);
+            }
+        }
+    }
+}
+
+/* Whether no byte is above 127: such text is valid UTF-8, wherever it is cut. */
+EXPORT int32_t is_ascii(const uint8_t *bytes, int64_t length) {
+    enum { STRIDE = 4096 }; /* so that the loop within has no exit and is done many bytes at a time */
+    for (int64_t first = 0; first < length; first += STRIDE) {
+        int64_t last = first + STRIDE < length ? first + STRIDE : length;
+        uint8_t all = 0;
+        for (int64_t index = first; index < last; index++) all |= bytes[index];
+        if (all & 0x80) return 0;
+    }
+    return 1;
+}

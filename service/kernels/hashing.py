@@ -1,0 +1,107 @@
+"""Hashes of whole columns: the bucket contract (``service.core.bucketer``), a column at a time.
+
+Each ``hash_*`` carries on the chain of hashes by one column, in place: ``states``, uint64 of shape ``(n_rows,)``, comes
+as each row's hash so far, at first the seed of the field. Where ``valid`` is not set the value is missing, and the hash
+stays as it is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.kernels.library import ALL_SET, I64, U64, Bitmap, array, function, output
+
+States = NDArray[np.uint64]
+
+_BITS = ctypes.c_void_p
+_hash_text = {
+    np.dtype(offset): function(
+        name, [array(offset), I64, array(np.uint8), I64, _BITS, I64, output(np.uint64)], result=I64
+    )
+    for offset, name in ((np.int32, "hash_text_32"), (np.int64, "hash_text_64"))
+}
+_hash_integers = function("hash_integers", [array(np.int64), I64, _BITS, I64, output(np.uint64)])
+_hash_booleans = function("hash_booleans", [_BITS, I64, I64, _BITS, I64, output(np.uint64)])
+_hash_name = function("hash_name", [ctypes.c_char_p, I64, I64, output(np.uint64)])
+_spread_hashes = function(
+    "spread_hashes", [array(np.int32), I64, array(np.uint64), I64, _BITS, I64, U64, output(np.uint64)], result=I64
+)
+_is_ascii = function("is_ascii", [array(np.uint8), I64], result=ctypes.c_int32)
+_fold_hashes = function("fold_hashes", [array(np.uint64, 2), I64, I64, U64, output(np.uint32, 2)])
+
+
+def hash_text(
+    offsets: NDArray[np.int32] | NDArray[np.int64],
+    data: NDArray[np.uint8],
+    states: States,
+    *,
+    valid: Bitmap = ALL_SET,
+) -> None:
+    """Take text in: the value of a row is the bytes of ``data`` from its offset up to the next row's.
+
+    Args:
+        offsets: shape ``(n_rows + 1,)``.
+
+    Raises:
+        ValueError: the offsets do not ascend within ``data``.
+    """
+    n_rows = _rows(states, len(offsets) - 1)
+    bad = _hash_text[offsets.dtype](offsets, n_rows, data, len(data), *valid.arguments(n_rows), states)
+    if bad >= 0:
+        raise ValueError(f"the offsets of row {bad} are not within the {len(data)} bytes of text")
+
+
+def hash_integers(values: NDArray[np.int64], states: States, *, valid: Bitmap = ALL_SET) -> None:
+    """Take integers in, by their shortest decimal form."""
+    n_rows = _rows(states, len(values))
+    _hash_integers(values, n_rows, *valid.arguments(n_rows), states)
+
+
+def hash_booleans(values: Bitmap, states: States, *, valid: Bitmap = ALL_SET) -> None:
+    """Take booleans in, as ``true`` and ``false``."""
+    n_rows = len(states)
+    if values.bits is None:
+        raise ValueError("a bitmap of values has bits")
+    bits, first = values.arguments(n_rows)
+    _hash_booleans(bits, first, n_rows, *valid.arguments(n_rows), states)
+
+
+def hash_name(name: bytes, states: States) -> None:
+    """Take the name of a cross's next field in, which is the same for every row."""
+    _hash_name(name, len(name), len(states), states)
+
+
+def spread_hashes(
+    codes: NDArray[np.int32], hashes: States, missing: int, states: States, *, valid: Bitmap = ALL_SET
+) -> None:
+    """Give each row the hash of its code, or ``missing``. What ``states`` held is not looked at.
+
+    Raises:
+        ValueError: a code is not the index of one of ``hashes``.
+    """
+    n_rows = _rows(states, len(codes))
+    bad = _spread_hashes(codes, n_rows, hashes, len(hashes), *valid.arguments(n_rows), missing, states)
+    if bad >= 0:
+        raise ValueError(f"the code of row {bad} is not one of the dictionary's {len(hashes)} values")
+
+
+def fold_hashes(hashes: NDArray[np.uint64], n_buckets: int) -> NDArray[np.uint32]:
+    """Buckets by row, shape ``(n_rows, n_slots)``, of hashes by slot, shape ``(n_slots, n_rows)``."""
+    n_slots, n_rows = hashes.shape
+    buckets = np.empty((n_rows, n_slots), dtype=np.uint32)
+    _fold_hashes(hashes, n_slots, n_rows, n_buckets - 1, buckets)
+    return buckets
+
+
+def is_ascii(data: NDArray[np.uint8]) -> bool:
+    """Whether no byte is above 127: such text is valid UTF-8, wherever it is cut."""
+    return bool(_is_ascii(data, len(data)))
+
+
+def _rows(states: States, n_rows: int) -> int:
+    if len(states) != n_rows:
+        raise ValueError(f"{len(states)} hashes do not fit {n_rows} rows")
+    return n_rows

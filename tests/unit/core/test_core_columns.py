@@ -1,0 +1,58 @@
+"""Columns without Arrow: what the columnar tests, which go through Arrow arrays, do not reach."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from service.core import bucketer
+from service.core.columns import CodedText, Integers, Missing, Text, bin_indices, hash_columns
+from service.core.documents import load_schema
+from service.core.features import bin_index
+from service.kernels.library import Bitmap
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def text(*values):
+    data = [value.encode() for value in values]
+    offsets = np.cumsum([0, *map(len, data)])
+    return Text(offsets=offsets, data=np.frombuffer(b"".join(data), dtype=np.uint8))
+
+
+@pytest.fixture
+def pair():
+    document = {"name": "m", "label": "y", "n_buckets": 8, "crosses": [["b", "a"]]}
+    return load_schema({**document, "fields": {"a": {"type": "string"}, "b": {"type": "integer"}}}, source="here")
+
+
+@given(bins=st.just("log2") | st.sets(FINITE, min_size=1).map(sorted).map(tuple), values=st.lists(FINITE))
+@example(bins="log2", values=[0.0, -0.0, 1.0, -1.0, 5e-324, 1.7976931348623157e308, -(2.0**52)])
+@example(bins=(-0.0, 1.0), values=[0.0, -0.0, 1.0, 0.9999999999999999])
+def test_vector_bins_are_the_scalar_bins(bins, values):
+    expected = [bin_index(bins, value) for value in values]
+    assert bin_indices(bins, np.array(values, dtype=np.float64)).tolist() == expected
+
+
+def test_a_column_that_is_not_there_is_missing_in_every_row_and_in_its_crosses(pair):
+    hashes = hash_columns(pair, {"a": text("x", "", "é"), "b": Missing(3)})
+    values = [b"x", b"", "é".encode()]
+    assert hashes[0].tolist() == [bucketer.hash_value("a", value) for value in values]
+    assert hashes[1].tolist() == [bucketer.field_seed("b")] * 3
+    assert hashes[2].tolist() == [bucketer.hash_cross([("b", None), ("a", value)]) for value in values]
+
+
+def test_coded_text_within_a_cross_is_written_out(pair):
+    valid = Bitmap(np.array([0b1011 << 2], dtype=np.uint8), 2)
+    coded = CodedText(codes=np.array([2, 0, -7, 1], dtype=np.int32), values=text("x", "", "long" * 20), valid=valid)
+    hashes = hash_columns(pair, {"a": coded, "b": Integers(values=np.arange(4))})
+    values = [b"long" * 20, b"x", None, b""]
+    assert hashes[0].tolist() == [bucketer.hash_value("a", value) for value in values]
+    expected = [bucketer.hash_cross([("b", str(i).encode()), ("a", v)]) for i, v in enumerate(values)]
+    assert hashes[2].tolist() == expected
+
+
+def test_a_code_out_of_range_is_refused_in_a_field_and_in_a_cross(pair):
+    coded = CodedText(codes=np.array([0, 3], dtype=np.int32), values=text("x", "y"))
+    with pytest.raises(ValueError, match="code of row 1"):
+        hash_columns(pair, {"a": coded, "b": Missing(2)})

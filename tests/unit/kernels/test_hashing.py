@@ -1,0 +1,150 @@
+"""The hashing kernels against xxhash, value by value, over every length, alignment, window and mask."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from xxhash import xxh64_intdigest
+
+from service.kernels import hashing
+from service.kernels.library import ALL_SET, Bitmap
+
+SEED = 0x9E3779B97F4A7C15
+
+
+def text(values, dtype=np.int32):
+    """Offsets and data of some byte strings."""
+    offsets = np.cumsum([0, *map(len, values)]).astype(dtype)
+    return offsets, np.frombuffer(b"".join(values), dtype=np.uint8)
+
+
+def bitmap(flags, first=0):
+    """A bitmap with some bits of the other kind before and after."""
+    bits = np.array([True, False] * 4 * (first + 1), dtype=bool)[:first].tolist() + list(flags) + [True] * 3
+    return Bitmap(np.packbits(bits, bitorder="little"), first)
+
+
+def states(count, seed=SEED):
+    return np.full(count, seed, dtype=np.uint64)
+
+
+@pytest.mark.parametrize("offset_type", [np.int32, np.int64])
+def test_text_of_every_length_at_every_alignment_has_xxhash_s_hash(offset_type):
+    data = np.random.default_rng(0).integers(0, 256, 20_000).astype(np.uint8).tobytes()
+    values = [data[start : start + length] for length in range(300) for start in range(8)]
+    hashes = states(len(values))
+    hashing.hash_text(*text(values, offset_type), hashes)
+    assert hashes.tolist() == [xxh64_intdigest(value, SEED) for value in values]
+
+
+@given(
+    values=st.lists(st.binary(max_size=80)), seed=st.integers(0, 2**64 - 1), cut=st.integers(0, 50), data=st.data()
+)
+def test_a_window_of_text_with_missing_rows_has_the_hashes_of_its_rows(values, seed, cut, data):
+    offsets, joined = text(values)
+    cut = min(cut, len(values))
+    window = values[cut:]
+    valid = data.draw(st.lists(st.booleans(), min_size=len(window), max_size=len(window)))
+    first = data.draw(st.integers(0, 20))
+    hashes = states(len(window), seed)
+    hashing.hash_text(offsets[cut:], joined, hashes, valid=bitmap(valid, first))
+    expected = [xxh64_intdigest(v, seed) if there else seed for v, there in zip(window, valid, strict=True)]
+    assert hashes.tolist() == expected
+
+
+def test_each_row_is_carried_on_from_its_own_state():
+    values, seeds = [b"a", b"", b"ccc"], np.array([1, 2, 2**64 - 1], dtype=np.uint64)
+    hashes = seeds.copy()
+    hashing.hash_text(*text(values), hashes)
+    assert hashes.tolist() == [xxh64_intdigest(v, s) for v, s in zip(values, seeds.tolist(), strict=True)]
+
+
+@pytest.mark.parametrize(
+    "offsets", [[0, 5, 4, 6], [-1, 1, 2, 3], [0, 1, 2, 7], [0, 2**31 - 1, 2**31 - 1, 2**31 - 1], [3, 2, 2, 2]]
+)
+def test_offsets_that_leave_the_text_are_refused(offsets):
+    with pytest.raises(ValueError, match=r"offsets of row \d are not within the 6 bytes"):
+        hashing.hash_text(np.array(offsets, dtype=np.int32), np.zeros(6, dtype=np.uint8), states(3))
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, -1, 9, 10, -(2**63), 2**63 - 1])))
+def test_integers_are_hashed_by_their_decimal_form(values):
+    hashes = states(len(values))
+    hashing.hash_integers(np.array(values, dtype=np.int64), hashes)
+    assert hashes.tolist() == [xxh64_intdigest(str(value).encode(), SEED) for value in values]
+
+
+@given(values=st.lists(st.tuples(st.booleans(), st.booleans())), first=st.integers(0, 17), other=st.integers(0, 17))
+def test_booleans_are_hashed_as_words(values, first, other):
+    hashes = states(len(values))
+    hashing.hash_booleans(bitmap([v for v, _ in values], first), hashes, valid=bitmap([t for _, t in values], other))
+    words = [b"true" if value else b"false" for value, _ in values]
+    assert hashes.tolist() == [
+        xxh64_intdigest(word, SEED) if there else SEED for word, (_, there) in zip(words, values, strict=True)
+    ]
+
+
+def test_a_name_is_hashed_on_top_of_every_state():
+    hashes = np.array([0, 7, 2**64 - 1], dtype=np.uint64)
+    hashing.hash_name("naïve".encode(), hashes)
+    assert hashes.tolist() == [xxh64_intdigest("naïve".encode(), seed) for seed in (0, 7, 2**64 - 1)]
+
+
+@given(data=st.data(), n_hashes=st.integers(1, 9), n_rows=st.integers(0, 40))
+def test_codes_are_spread(data, n_hashes, n_rows):
+    codes = data.draw(st.lists(st.integers(0, n_hashes - 1), min_size=n_rows, max_size=n_rows))
+    valid = data.draw(st.lists(st.booleans(), min_size=n_rows, max_size=n_rows))
+    hashes = np.arange(n_hashes, dtype=np.uint64) * np.uint64(SEED)
+    spread = states(n_rows, 0)
+    garbage = [code if there else -(2**31) for code, there in zip(codes, valid, strict=True)]
+    hashing.spread_hashes(np.array(garbage, dtype=np.int32), hashes, 5, spread, valid=bitmap(valid, 3))
+    assert spread.tolist() == [int(hashes[c]) if there else 5 for c, there in zip(codes, valid, strict=True)]
+
+
+@pytest.mark.parametrize("code", [-1, 3, 2**31 - 1, -(2**31)])
+def test_a_code_of_no_value_is_refused(code):
+    with pytest.raises(ValueError, match="code of row 1 is not one of the dictionary's 3 values"):
+        hashing.spread_hashes(np.array([0, code], dtype=np.int32), states(3), 0, states(2))
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 255, 256, 257, 1_000])
+@pytest.mark.parametrize("n_slots", [1, 12])
+def test_hashes_are_folded_into_buckets_by_row(n_rows, n_slots):
+    hashes = np.random.default_rng(1).integers(0, 2**64, (n_slots, n_rows), dtype=np.uint64)
+    buckets = hashing.fold_hashes(hashes, 2**10)
+    assert buckets.dtype == np.uint32
+    np.testing.assert_array_equal(buckets, (hashes % np.uint64(2**10)).T)
+
+
+def test_what_does_not_fit_is_refused_before_any_of_it_is_read():
+    offsets, data = text([b"a", b"b"])
+    with pytest.raises(ValueError, match="3 hashes do not fit 2 rows"):
+        hashing.hash_text(offsets, data, states(3))
+    with pytest.raises(ValueError, match="do not fit into 1 bytes"):
+        hashing.hash_integers(np.arange(9), states(9), valid=Bitmap(np.zeros(1, dtype=np.uint8)))
+    with pytest.raises(ValueError, match="do not fit into 2 bytes"):
+        hashing.hash_integers(np.arange(9), states(9), valid=Bitmap(np.zeros(2, dtype=np.uint8), 8))
+    with pytest.raises(ValueError, match="contiguous array of bytes"):
+        hashing.hash_integers(np.arange(2), states(2), valid=Bitmap(np.ones(2, dtype=bool)))
+    with pytest.raises(ValueError, match="a bitmap of values has bits"):
+        hashing.hash_booleans(ALL_SET, states(2))
+    with pytest.raises(ctypes.ArgumentError):
+        hashing.hash_integers(np.arange(2, dtype=np.int32), states(2))
+    with pytest.raises(ctypes.ArgumentError):
+        hashing.hash_integers(np.arange(4)[::2], states(2))
+    read_only = states(2)
+    read_only.flags.writeable = False
+    with pytest.raises(ctypes.ArgumentError):
+        hashing.hash_integers(np.arange(2), read_only)
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 4_095, 4_096, 4_097, 10_000])
+def test_a_byte_above_127_is_found_wherever_it_is(length):
+    data = np.full(length, 127, dtype=np.uint8)
+    assert hashing.is_ascii(data)
+    for place in {0, length // 2, length - 1} - {-1}:
+        data[place : place + 1] = 128
+        assert hashing.is_ascii(data) == (length == 0)
+        data[place : place + 1] = 0

@@ -1,0 +1,153 @@
+"""Text from outside, against Python's own decoder and parsers."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.kernels.library import Bitmap
+from service.kernels.text import (
+    NotAValue,
+    first_invalid,
+    parse_booleans,
+    parse_integers,
+    parse_numbers,
+    text_of_views,
+)
+
+UTF8 = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(str.encode)
+ODD = st.sampled_from(
+    [b"\x80", b"\xc0\x80", b"\xc1\xbf", b"\xc2", b"\xe0\x9f\xbf", b"\xe0\xa0\x80", b"\xed\x9f\xbf"]
+    + [b"\xed\xa0\x80", b"\xef\xbf\xbf", b"\xf0\x8f\xbf\xbf", b"\xf0\x90\x80\x80", b"\xf4\x8f\xbf\xbf"]
+    + [b"\xf4\x90\x80\x80", b"\xf5", b"\xff"]
+)
+VALUES = st.lists(UTF8 | ODD | st.binary(max_size=12) | st.tuples(UTF8, ODD, UTF8).map(b"".join), max_size=10)
+
+
+def column(values, offset=np.int64):
+    offsets = np.cumsum([0, *map(len, values)]).astype(offset)
+    return offsets, np.frombuffer(b"".join(values), np.uint8)
+
+
+def is_utf8(value):
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("offset", [np.int32, np.int64])
+@given(values=VALUES, data=st.data())
+def test_the_first_value_that_is_no_utf8_is_found(offset, values, data):
+    there = data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values)))
+    wrong = [row for row, value in enumerate(values) if not is_utf8(value)]
+    assert first_invalid(*column(values, offset)) == (wrong[0] if wrong else None)
+    valid = Bitmap(np.packbits(np.array(there, bool), bitorder="little"))
+    wrong = [row for row in wrong if there[row]]
+    assert first_invalid(*column(values, offset), valid=valid) == (wrong[0] if wrong else None)
+
+
+@pytest.mark.parametrize("first", range(0x80, 0x100))
+def test_every_character_of_two_bytes_is_judged_as_python_does(first):
+    values = [bytes([first, second]) for second in range(256)]
+    for value in values:
+        assert (first_invalid(*column([b"plain ", value])) is None) == is_utf8(value)
+
+
+@pytest.mark.parametrize("offsets", [[0, 2, 1, 3], [-1, 2], [0, 4], [0, 2**31 - 1], [1, 0]])
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_offsets_that_are_not_within_the_text_are_refused(offsets, dtype):
+    with pytest.raises(ValueError, match="not within the 3 bytes"):
+        first_invalid(np.array(offsets, dtype), np.zeros(3, np.uint8))
+
+
+INTEGER = re.compile(rb"-?[0-9]+")
+INTEGERS = [b"0", b"-0", b"007", b"-1", str(2**63 - 1).encode(), str(2**63).encode(), str(-(2**63)).encode()]
+INTEGERS += [str(-(2**63) - 1).encode(), b"9" * 30, b"0" * 30 + b"1", b"", b"-", b"+1", b" 1", b"1.0", b"1_0"]
+INTEGERS += [b"\xd9\xa1"]
+
+
+@pytest.mark.parametrize("text", INTEGERS)
+def test_an_integer_is_its_decimal_digits_within_64_bits(text):
+    good = INTEGER.fullmatch(text) and -(2**63) <= int(text) < 2**63
+    if good:
+        assert parse_integers(*column([b"1", text])).tolist() == [1, int(text)]
+    else:
+        with pytest.raises(NotAValue) as caught:
+            parse_integers(*column([b"1", text]))
+        assert caught.value.row == 1
+
+
+NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False).map(repr) | st.text("0123456789+-.eE", max_size=30))
+def test_a_number_is_what_python_reads(text):
+    text = text.encode()
+    if NUMBER.fullmatch(text) and abs(float(text)) != float("inf"):
+        assert parse_numbers(*column([text])).tobytes() == np.float64(float(text)).tobytes()
+    else:
+        with pytest.raises(NotAValue):
+            parse_numbers(*column([text]))
+
+
+@pytest.mark.parametrize("text", [b"nan", b"inf", b"1e999", b"0x1", b"1_0", b" 1", b"1 ", b"", b".", b"1\x00", b"1,5"])
+def test_nothing_else_is_a_number(text):
+    with pytest.raises(NotAValue):
+        parse_numbers(*column([text]))
+
+
+def test_a_boolean_is_one_of_six_words():
+    values = [b"true", b"False", b"TRUE", b"True", b"false", b"FALSE"] * 3
+    bits = np.unpackbits(parse_booleans(*column(values)).bits, count=len(values), bitorder="little")
+    assert bits.tolist() == [1, 0, 1, 1, 0, 0] * 3
+    for text in (b"tRue", b"1", b"", b"truee", b"tru"):
+        with pytest.raises(NotAValue):
+            parse_booleans(*column([text]))
+
+
+def test_what_is_missing_is_not_looked_at():
+    valid = Bitmap(np.array([0b10], np.uint8))
+    values = column([b"x", b"7"])
+    assert parse_integers(*values, valid=valid).tolist() == [0, 7]
+    assert parse_numbers(*values, valid=valid).tolist() == [0.0, 7.0]
+
+
+def view(text, buffer=0, offset=0):
+    if len(text) <= 12:
+        return len(text).to_bytes(4, "little") + text.ljust(12, b"\0")
+    return np.array([len(text), int.from_bytes(text[:4], "little"), buffer, offset], np.int32).tobytes()
+
+
+def views(*made):
+    return np.frombuffer(b"".join(made), np.uint8).reshape(-1, 16)
+
+
+LONG = b"a text of more than twelve bytes"
+FAR = [np.frombuffer(b"x" + LONG, np.uint8), np.frombuffer(LONG, np.uint8)]
+
+
+def test_views_are_written_out():
+    given_views = views(view(b"short"), view(LONG, 0, 1), view(b""), view(LONG, 1, 0), view(b"twelve bytes"))
+    offsets, data = text_of_views(given_views, FAR, most=1_000)
+    texts = [data[a:b].tobytes() for a, b in zip(offsets, offsets[1:], strict=False)]
+    assert texts == [b"short", LONG, b"", LONG, b"twelve bytes"]
+
+
+BEYOND = [view(LONG, 0, 2), view(LONG, 2, 0), view(LONG, -1, 0), view(LONG, 0, -1), b"\xff" * 16]
+
+
+@pytest.mark.parametrize("bad", BEYOND)
+def test_a_view_beyond_its_buffer_is_refused(bad):
+    with pytest.raises(ValueError, match="row 1"):
+        text_of_views(views(view(b"a"), bad), FAR, most=1_000)
+    missing = Bitmap(np.array([1], np.uint8))
+    assert text_of_views(views(view(b"a"), bad), FAR, valid=missing, most=1_000)[0].tolist() == [0, 1, 1]
+
+
+def test_views_of_more_text_than_is_allowed_are_refused():
+    with pytest.raises(OverflowError, match="64 bytes of text"):
+        text_of_views(views(view(LONG, 1), view(LONG, 1)), FAR, most=63)
