@@ -20,11 +20,11 @@ class Settings:
     Attributes:
         store: folder of the model store.
         max_body_bytes: longest request body that is accepted.
-        max_rows: most instances that one request may hold.
+        max_rows: most rows that one request may hold, in any format.
         host: address to listen on.
         port: port to listen on.
         workers: processes that answer requests.
-        worker_class: gunicorn's way to serve connections within a worker.
+        worker_class: gunicorn's way to serve connections within a worker; ``gevent`` is ``web.worker``'s.
         threads: threads a worker, for the ``gthread`` class.
         timeout: seconds after which a worker that gives no sign of life is replaced.
         graceful_timeout: seconds that requests in flight are given when the service stops.

@@ -59,6 +59,14 @@ class InvalidRequest(AndonError):
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
 
+class MalformedRequest(AndonError):
+    """The body of a prediction request is not of the format that it is said to be of."""
+
+
+class UnsupportedRequest(AndonError):
+    """The body of a prediction request is of a kind that this service does not read."""
+
+
 class TooManyRows(AndonError):
     """A prediction request with more instances than the service takes."""
 

@@ -9,6 +9,8 @@ from service.core.predictor import Predictor
 from service.live import LiveModel, ModelSource, PinnedModel
 from service.store import Store
 from service.web import errors, health, index, prediction
+from service.web.formats.format import Bounds
+from service.web.shortcut import Shortcut
 
 START_SECONDS = 10.0
 """A start waits no longer for its model, and no longer than a third of gunicorn's timeout; then it is not ready yet."""
@@ -27,9 +29,11 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     model: ModelSource = PinnedModel(predictor) if predictor else _live(settings)
     app.extensions["andon"] = model
     errors.init_app(app)
-    app.register_blueprint(prediction.create_blueprint(model, max_rows=settings.max_rows))
+    bounds = Bounds(max_rows=settings.max_rows, max_body_bytes=settings.max_body_bytes)
+    app.register_blueprint(prediction.create_blueprint(model, bounds))
     app.register_blueprint(health.create_blueprint(model))
     app.register_blueprint(index.create_blueprint(model))
+    app.wsgi_app = Shortcut(app.wsgi_app, model, bounds)  # type: ignore[method-assign]
     return app
 
 

@@ -9,12 +9,14 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from service.errors import AndonError, InvalidRequest, NoModel, TooManyRows
+from service.errors import AndonError, InvalidRequest, MalformedRequest, NoModel, TooManyRows, UnsupportedRequest
 
 logger = logging.getLogger(__name__)
 
 STATUSES: dict[type[AndonError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    MalformedRequest: HTTPStatus.BAD_REQUEST,
+    UnsupportedRequest: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     TooManyRows: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NoModel: HTTPStatus.SERVICE_UNAVAILABLE,
 }

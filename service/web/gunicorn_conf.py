@@ -18,7 +18,7 @@ _settings = Settings.from_environ()
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-worker_class = _settings.worker_class
+worker_class = "service.web.worker.FairWorker" if _settings.worker_class == "gevent" else _settings.worker_class
 threads = _settings.threads if _settings.worker_class == "gthread" else 1
 worker_connections = 1_000
 timeout = _settings.timeout
@@ -34,7 +34,7 @@ preload_app = False
 # The control socket would write into the home folder, which a container of ours has not.
 control_socket_disable = True
 
-# Requests are small JSON documents; headers beyond these bounds are no client of ours.
+# Headers beyond these bounds are no client of ours.
 limit_request_line = 4_094
 limit_request_fields = 64
 limit_request_field_size = 8_190

@@ -7,9 +7,10 @@ from flask import Blueprint, Response, render_template, request
 
 from service import __version__
 from service.live import ModelSource
+from service.web.formats import MEDIA_TYPES
 
 ENDPOINTS = {
-    "POST /predict": "probabilities for the instances in the body",
+    "POST /predict": "probabilities for the instances in the body, in any of the formats",
     "GET /health": "200 when a verified model answers, 503 with the reason when not",
     "GET /health/live": "200 as long as the process answers",
     "GET /health/ready": "the same as /health",
@@ -30,6 +31,7 @@ def create_blueprint(model: ModelSource) -> Blueprint:
             page = render_template(
                 "index.html",
                 endpoints=ENDPOINTS,
+                formats=MEDIA_TYPES,
                 status=status,
                 predictor=predictor,
                 fields=fields,
@@ -41,6 +43,7 @@ def create_blueprint(model: ModelSource) -> Blueprint:
             "service": "andon",
             "code_version": __version__,
             "endpoints": ENDPOINTS,
+            "formats": MEDIA_TYPES,
             "model": predictor.name if predictor else None,
             "version": predictor.version if predictor else None,
             "fields": {field.name: {"type": field.type, "required": field.required} for field in fields},

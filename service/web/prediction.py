@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-import orjson
+from functools import lru_cache
+from urllib.parse import quote
+
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import UnsupportedMediaType
 
 from service.live import ModelSource
+from service.web.body import read_body
+from service.web.formats import acceptable, format_of
+from service.web.formats.format import Bounds
 
 
-def create_blueprint(model: ModelSource, *, max_rows: int) -> Blueprint:
-    """The blueprint that answers with what ``model`` gives, at most ``max_rows`` instances a request."""
+class _Answer(Response):
+    """A response whose headers are complete: Werkzeug need not look for what a redirect or an error lacks."""
+
+    def __init__(self, body: bytes, content_type: str, headers: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(body, content_type=content_type)
+        for name, value in headers:
+            self.headers.add(name, value)
+
+    def get_wsgi_headers(self, environ: object) -> Headers:
+        return self.headers
+
+
+def create_blueprint(model: ModelSource, bounds: Bounds) -> Blueprint:
+    """The blueprint that answers with what ``model`` gives, to requests within the bounds."""
     blueprint = Blueprint("prediction", __name__)
 
     @blueprint.post("/predict")
     def predict() -> Response:
+        environ = request.environ
         predictor = model.predictor()
-        instances = predictor.request_document.check(_json_body(), max_rows=max_rows)
-        answer = {
-            "predictions": predictor.predict_rows(instances),
-            "model": predictor.name,
-            "version": predictor.version,
-        }
-        return Response(orjson.dumps(answer), mimetype="application/json")
+        given = format_of(environ.get("CONTENT_TYPE"))
+        wanted = acceptable(environ.get("HTTP_ACCEPT"), given)
+        if environ.get("HTTP_CONTENT_ENCODING"):
+            raise UnsupportedMediaType("expected a body without a content encoding")
+        answer = given.predict(read_body(environ, most=bounds.max_body_bytes), predictor, bounds)
+        headers = () if wanted.names_version else _version_headers(predictor.name, predictor.version)
+        return _Answer(wanted.render(answer, predictor), wanted.media_type, headers)
 
     return blueprint
 
 
-def _json_body() -> object:
-    """The request's JSON document by RFC 8259: UTF-8, no NaN, no lone surrogates; of equal keys the last counts."""
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType("expected the content type application/json (in UTF-8)")
-    if request.content_encoding:
-        raise UnsupportedMediaType("expected a body without a content encoding")
-    try:
-        return orjson.loads(_body())
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"the body is not JSON: {error}") from None
-
-
-def _body() -> bytes:
-    try:
-        data = request.get_data(cache=False)
-        if len(data) == request.max_content_length and request.environ["wsgi.input"].read(1):
-            raise RequestEntityTooLarge  # of a chunked body, Werkzeug silently gives no more than the bound
-    except HTTPException:
-        raise
-    except Exception as error:  # of a chunk that is malformed or never comes, each server has its own error
-        raise BadRequest("the body can't be read to its end") from error
-    return data
+@lru_cache(maxsize=8)
+def _version_headers(model: str, version: str) -> tuple[tuple[str, str], ...]:
+    """Which model answered; what a header can't hold is percent-encoded UTF-8."""
+    return ("Andon-Model", quote(model, safe=" !#$&'()*+,/:;=?@[]")), ("Andon-Version", quote(version))

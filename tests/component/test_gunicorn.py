@@ -1,13 +1,17 @@
 """The real server, as ``andon serve`` starts it: what the wire brings, and where it may be started."""
 
+import io
 import json
 import re
 import socket
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from serving import environment, served
+
+from service.store import Store
 
 GOOD = {"flight": 4711, "origin": "EWR", "hour": 7, "holiday": True, "temp": 21.125, "gate": "007"}
 BODY = json.dumps({"instances": [GOOD]}).encode()
@@ -25,10 +29,15 @@ def send(port, data, *, end=False):
     return answer
 
 
-def request(*headers, body=b""):
+def request(*headers, body=b"", content_type="application/json", connection="close"):
     """A request to ``/predict`` as it goes over the wire, after which the server is asked to close."""
-    lines = ["POST /predict HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Connection: close"]
+    lines = ["POST /predict HTTP/1.1", "Host: localhost", f"Content-Type: {content_type}", f"Connection: {connection}"]
     return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+
+
+def stated(body):
+    """The header that states the length of a body."""
+    return f"Content-Length: {len(body)}"
 
 
 def statuses(answer):
@@ -91,6 +100,93 @@ def test_a_chunked_body_is_answered_as_any_other(server):
         answer = send(server.port, request(CHUNKED, body=body))
         assert statuses(answer) == [200]
         assert answer.split(b"\r\n\r\n", 1)[1] == whole.split(b"\r\n\r\n", 1)[1]
+
+
+def arrow_stream(rows):
+    out, table = io.BytesIO(), pa.Table.from_pylist(rows)
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write(table)
+    return out.getvalue()
+
+
+def csv_document(rows):
+    lines = [",".join(json.dumps(value) for value in row.values()) for row in rows]
+    return "\n".join([",".join(rows[0]), *lines, ""]).encode()
+
+
+FORMATS = {
+    "application/json": (
+        lambda rows: json.dumps({"instances": rows}).encode(),
+        lambda data: json.loads(data)["predictions"],
+    ),
+    "application/x-ndjson": (
+        lambda rows: "".join(json.dumps(row) + "\n" for row in rows).encode(),
+        lambda data: [json.loads(line)["probability"] for line in data.splitlines()],
+    ),
+    "text/csv": (csv_document, lambda data: [float(line) for line in data.splitlines()[1:]]),
+    "application/vnd.apache.arrow.stream": (
+        arrow_stream,
+        lambda data: pa.ipc.open_stream(data).read_all()["probability"].to_pylist(),
+    ),
+}
+
+
+@pytest.mark.parametrize("content_type", FORMATS)
+@pytest.mark.parametrize("n_rows", [1, 5_000])
+def test_every_format_is_answered_with_the_same_doubles(server, line, content_type, n_rows):
+    rows = [{**GOOD, "flight": number} for number in range(n_rows)]
+    write, read = FORMATS[content_type]
+    body = write(rows)
+    expected = Store(line.store).load(line.version).predictor.predict_rows(rows)
+    for sent in (
+        request(stated(body), body=body, content_type=content_type),
+        request(CHUNKED, body=chunks(body[:1], body[1:100], body[100:]), content_type=content_type),
+    ):
+        answer = send(server.port, sent)
+        assert statuses(answer[:20]) == [200]
+        assert read(answer.split(b"\r\n\r\n", 1)[1]) == expected
+
+
+@pytest.mark.parametrize("content_type", FORMATS)
+def test_what_is_too_long_is_413_in_every_format(server, content_type):
+    write, _ = FORMATS[content_type]
+    rows = write([GOOD] * 10_001)
+    assert statuses(send(server.port, request(stated(rows), body=rows, content_type=content_type))) == [413]
+    long = write([GOOD]).ljust(4 * 2**20 + 1)
+    assert statuses(send(server.port, request(stated(long), content_type=content_type))) == [413]
+    chunked = request(CHUNKED, body=chunks(long[: 2**20], long[2**20 :]), content_type=content_type)
+    assert statuses(send(server.port, chunked)) == [413]
+    assert server.ready()
+
+
+@pytest.mark.parametrize("content_type", FORMATS)
+def test_a_body_that_ends_before_its_stated_length_is_400(server, content_type):
+    write, _ = FORMATS[content_type]
+    body = write([GOOD] * 2)
+    sent = request(f"Content-Length: {len(body) + 1}", body=body, content_type=content_type)
+    assert statuses(send(server.port, sent, end=True)) == [400]
+
+
+def test_an_answer_that_is_not_acceptable_is_406(server):
+    assert statuses(send(server.port, request("Accept: text/html", stated(BODY), body=BODY))) == [406]
+
+
+def test_requests_one_behind_the_other_are_each_answered_in_turn(server):
+    write, _ = FORMATS["application/vnd.apache.arrow.stream"]
+    arrow = write([GOOD] * 1_000)
+    parts = [
+        request(stated(BODY), body=BODY, connection="keep-alive"),
+        request(stated(arrow), body=arrow, content_type="application/vnd.apache.arrow.stream", connection="keep-alive"),
+        request(CHUNKED, body=chunks(BODY), connection="keep-alive"),
+        request(stated(b"{"), body=b"{", connection="keep-alive"),
+        request(stated(BODY), body=BODY),
+    ]
+    answers = send(server.port, b"".join(parts))
+    assert re.findall(rb"HTTP/1\.1 (\d{3}) ", answers) == [b"200", b"200", b"200", b"400", b"200"]
+
+
+def test_a_client_that_says_expect_is_told_to_go_on(server):
+    assert statuses(send(server.port, request("Expect: 100-continue", stated(BODY), body=BODY))) == [100, 200]
 
 
 def test_a_compressed_body_is_415(server):

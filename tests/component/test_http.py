@@ -280,6 +280,11 @@ def test_a_content_encoding_is_415(client, encoding, compressed):
     assert problem(response, 415)["detail"] == "expected a body without a content encoding"
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "image/*, text/csv;q=0"])
+def test_where_no_answer_is_acceptable_it_is_406(client, accept):
+    problem(client.post("/predict", data=TEXT, content_type=JSON, headers={"Accept": accept}), 406)
+
+
 class Broken(io.BytesIO):
     """A body as a server gives it whose chunks are malformed or never come; the tests say how."""
 
@@ -334,6 +339,10 @@ def test_a_body_of_an_allowed_length_is_answered(client, predictor, stated, leng
         "multipart/form-data; boundary=x",
         "application/problem+json",
         "application/jsonl",
+        "application/vnd.apache.arrow.file",
+        "application/vnd.apache.parquet",
+        "text/tab-separated-values",
+        "text/csv; charset=latin-1",
         "application/json; charset=latin-1",
         "application/json; charset=utf-16",
         "application/octet-stream",
@@ -341,7 +350,7 @@ def test_a_body_of_an_allowed_length_is_answered(client, predictor, stated, leng
         "json",
     ],
 )
-def test_another_content_type_than_json_in_utf8_is_415(client, content_type):
+def test_another_content_type_than_the_four_in_utf8_is_415(client, content_type):
     problem(client.post("/predict", data=TEXT, content_type=content_type), 415)
 
 
@@ -398,7 +407,8 @@ def test_options_lists_the_methods(client, path, allowed):
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Accept": "text/html"}, {"Accept-Encoding": "gzip"}, {"Expect": "100-continue"}, {"Cookie": "a=b; ;;="}]
+    [{"Accept": "text/html, */*;q=0.8"}, {"Accept-Encoding": "gzip"}, {"Expect": "100-continue"}]
+    + [{"Cookie": "a=b; ;;="}]
     + [{"X-Forwarded-For": "'; --"}, {"Range": "bytes=0-1"}, {"If-None-Match": "*"}, {"Content-Length": "-1"}],
     ids=str,
 )

@@ -82,6 +82,8 @@ TABLE = [
         {"damage": ("line 3 is no change", "line 7 is no change")},
         "the audit log is damaged: line 3 is no change; line 7 is no change",
     ),
+    (errors.MalformedRequest("no JSON"), {}, "no JSON"),
+    (errors.UnsupportedRequest("compressed"), {}, "compressed"),
     (errors.NoModel("no pointer"), {"reason": "no pointer"}, "no pointer"),
     (errors.NoPredecessor(), {}, "the current version has no predecessor to roll back to"),
 ]

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from gunicorn.config import Config
+from gunicorn.workers.ggevent import GeventWorker
 
 from service.web import gunicorn_conf
 
@@ -36,7 +37,8 @@ def settings_of(module):
 def test_gunicorn_accepts_every_setting(conf):
     config = settings_of(conf())
     assert config.address == [("127.0.0.1", 8000)]
-    assert config.worker_class_str == "gevent"
+    assert config.worker_class_str == "service.web.worker.FairWorker"
+    assert issubclass(config.worker_class, GeventWorker)
     assert config.control_socket_disable is True
     assert config.preload_app is False
 

@@ -13,6 +13,7 @@ from service.core.features import Field, Schema
 from service.core.model import LinearModel
 from service.core.predictor import Predictor
 from service.web import create_app
+from service.web.formats import MEDIA_TYPES
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,13 @@ def test_the_json_lists_endpoints_model_and_fields(client):
         "price": {"type": "number", "required": False},
         "user": {"type": "string", "required": True},
     }
+
+
+def test_the_formats_are_listed_on_the_page_and_in_the_json(client):
+    formats = client.get("/").json["formats"]
+    assert formats == list(MEDIA_TYPES)
+    page = client.get("/", headers={"Accept": "text/html"}).text
+    assert all(f"<code>{media_type}</code>" in page for media_type in formats)
 
 
 def test_every_endpoint_that_is_listed_exists(client):

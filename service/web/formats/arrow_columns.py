@@ -1,0 +1,207 @@
+"""The buffers of Arrow columns as columns of the core: one part is taken as it lies, more are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.columns import Booleans, CodedText, Column, Integers, Numbers, Text
+from service.core.features import INT64_MAX, FieldType
+from service.kernels.library import ALL_SET, Bitmap
+from service.kernels.text import first_invalid, text_of_views
+from service.web.formats.arrow_stream import Part
+from service.web.formats.flatbuffers import Malformed
+
+Mask = NDArray[np.bool_] | None
+"""Which rows are there; ``None``: all of them."""
+
+Codes = tuple[Part, int, int]
+"""The codes of a dictionary, and where among all that came of it the dictionary began and ended when they came."""
+
+_OFFSETS = {"utf8": "<i4", "large_utf8": "<i8"}
+_NUMBERS = {
+    **{f"int{bits}": f"<i{bits // 8}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"<u{bits // 8}" for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)},
+}
+
+
+class BadValue(Exception):
+    """A value that its field does not accept; ``row`` counts from 0, ``None``: the column as a whole."""
+
+    def __init__(self, found: str, row: int | None = None) -> None:
+        super().__init__(found)
+        self.found = found
+        self.row = row
+
+
+def plain_column(kind: FieldType, type_: str, parts: Sequence[Part], *, most: int) -> Column:
+    """A column that holds its values itself; ``parts`` are one or more, and ``most`` is of bytes of text.
+
+    Raises:
+        BadValue: a value that the kind of field does not accept.
+        Malformed: buffers that do not hold what they should.
+    """
+    if kind == "string":
+        valid = _bitmap(parts)
+        text = _text(type_, parts, most)
+        _check_text(text, valid)
+        return Text(offsets=text.offsets, data=text.data, valid=valid)
+    if kind == "boolean" and len(parts) == 1:
+        bits = _items(parts[0], 1, "u1", (parts[0].n_rows + 7) // 8)
+        return Booleans(values=Bitmap(bits), n_rows=parts[0].n_rows, valid=_bitmap(parts))
+    return _checked(kind, _values(type_, parts), _mask(parts))
+
+
+def coded_column(
+    kind: FieldType, type_: str, codes: Sequence[Codes], index: str, values: Sequence[Part], *, most: int
+) -> Column:
+    """A dictionary-encoded column.
+
+    Args:
+        index: the type of the codes.
+        values: one or more.
+
+    Raises:
+        BadValue: a value that the kind of field does not accept, or a code without a value.
+        Malformed: buffers that do not hold what they should.
+    """
+    parts = [part for part, _, _ in codes]
+    mask = _mask(parts)
+    at = _positions(codes, index, mask)
+    there = _mask(values)
+    if there is not None:
+        mask = there[at] if mask is None else mask & there[at]
+    if kind != "string":
+        return _checked(kind, _values(type_, values)[at], mask)
+    text = _text(type_, values, most)
+    try:
+        _check_text(text, ALL_SET if there is None else _packed(there))
+    except BadValue as bad:
+        rows = np.flatnonzero((at == bad.row) if mask is None else (at == bad.row) & mask)
+        raise BadValue(bad.found, int(rows[0]) if len(rows) else None) from None
+    if int(np.diff(text.offsets)[at].sum(dtype=np.int64)) > most:
+        raise BadValue(f"more than {most} bytes of text")
+    return CodedText(codes=at, values=text, valid=_packed(mask))
+
+
+def _positions(codes: Sequence[Codes], index: str, mask: Mask) -> NDArray[np.int32]:
+    """Where each row's value is among all of the dictionary's; anywhere, if the row is missing."""
+    at = np.empty(sum(part.n_rows for part, _, _ in codes), dtype=np.int32)
+    row = 0
+    for part, begin, end in codes:
+        rows = slice(row, row + part.n_rows)
+        given = _items(part, 1, _NUMBERS[index], part.n_rows)
+        wrong = (given < 0) | (given >= end - begin)
+        if wrong.any():
+            if mask is not None:
+                wrong &= mask[rows]
+            if wrong.any():
+                raise BadValue("a code without a value in its dictionary", row + int(wrong.argmax()))
+            given = np.where(mask[rows], given, 0) if mask is not None else given
+        at[rows] = given
+        at[rows] += begin
+        row = rows.stop
+    return at
+
+
+def _checked(kind: FieldType, values: NDArray[Any], mask: Mask) -> Column:
+    valid = _packed(mask)
+    if kind == "boolean":
+        return Booleans(values=_packed(values), n_rows=len(values), valid=valid)
+    if kind == "integer":
+        if values.dtype == np.uint64:
+            _refuse(values > INT64_MAX, mask, "an integer out of range")
+        return Integers(values=np.ascontiguousarray(values, dtype=np.int64), valid=valid)
+    numbers = np.ascontiguousarray(values, dtype=np.float64)
+    _refuse(~np.isfinite(numbers), mask, "NaN or an infinity")
+    return Numbers(values=numbers, valid=valid)
+
+
+def _refuse(wrong: NDArray[np.bool_], mask: Mask, found: str) -> None:
+    wrong = wrong if mask is None else wrong & mask
+    if wrong.any():
+        raise BadValue(found, int(wrong.argmax()))
+
+
+def _check_text(text: Text, valid: Bitmap) -> None:
+    try:
+        row = first_invalid(text.offsets, text.data, valid=valid)
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+    if row is not None:
+        raise BadValue("bytes that are not UTF-8", row)
+
+
+def _text(type_: str, parts: Sequence[Part], most: int) -> Text:
+    """The text of parts, its bytes not looked at yet."""
+    pieces = [_text_part(type_, part, most) for part in parts]
+    if len(pieces) == 1:
+        return pieces[0]
+    offsets: list[NDArray[np.int64]] = [np.zeros(1, dtype=np.int64)]
+    data: list[NDArray[np.uint8]] = []
+    length = 0
+    for piece in pieces:
+        first, last = int(piece.offsets[0]), int(piece.offsets[-1])
+        if not 0 <= first <= last <= len(piece.data):
+            raise Malformed("offsets that are not within the text")
+        offsets.append(piece.offsets[1:].astype(np.int64) + (length - first))
+        data.append(piece.data[first:last])
+        length += last - first
+    return Text(offsets=np.concatenate(offsets), data=np.concatenate(data))
+
+
+def _text_part(type_: str, part: Part, most: int) -> Text:
+    n_rows = part.n_rows
+    if type_ in _OFFSETS:
+        offsets = _items(part, 1, _OFFSETS[type_], n_rows + 1)
+        return Text(offsets=offsets, data=np.frombuffer(part.buffers[2], dtype=np.uint8))
+    views = _items(part, 1, "u1", 16 * n_rows).reshape(n_rows, 16)
+    buffers = [np.frombuffer(buffer, dtype=np.uint8) for buffer in part.buffers[2:]]
+    try:
+        offsets, data = text_of_views(views, buffers, valid=_bitmap([part]), most=most)
+    except OverflowError:
+        raise BadValue(f"more than {most} bytes of text") from None
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+    return Text(offsets=offsets, data=data)
+
+
+def _values(type_: str, parts: Sequence[Part]) -> NDArray[Any]:
+    """Numbers, or booleans a byte each."""
+    if type_ == "bool":
+        return np.concatenate([_bits(part, 1) for part in parts])
+    return np.concatenate([_items(part, 1, _NUMBERS[type_], part.n_rows) for part in parts])
+
+
+def _mask(parts: Sequence[Part]) -> Mask:
+    if not any(part.n_missing for part in parts):
+        return None
+    return np.concatenate([_bits(part, 0) if part.n_missing else np.ones(part.n_rows, np.bool_) for part in parts])
+
+
+def _bitmap(parts: Sequence[Part]) -> Bitmap:
+    if len(parts) == 1 and parts[0].n_missing:
+        return Bitmap(_items(parts[0], 0, "u1", (parts[0].n_rows + 7) // 8))
+    return _packed(_mask(parts))
+
+
+def _packed(mask: Mask) -> Bitmap:
+    return ALL_SET if mask is None else Bitmap(np.packbits(mask, bitorder="little"))
+
+
+def _bits(part: Part, number: int) -> NDArray[np.bool_]:
+    packed = _items(part, number, "u1", (part.n_rows + 7) // 8)
+    return np.unpackbits(packed, count=part.n_rows, bitorder="little").view(np.bool_)
+
+
+def _items(part: Part, number: int, kind: str, n_items: int) -> NDArray[Any]:
+    """The first items of a part's buffer, aligned."""
+    dtype, buffer = np.dtype(kind), part.buffers[number]
+    if n_items * dtype.itemsize > len(buffer):
+        raise Malformed("a buffer that is too short for its rows")
+    items = np.frombuffer(buffer, dtype=dtype, count=n_items)
+    return items if items.flags.aligned else items.copy()

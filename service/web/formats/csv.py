@@ -1,0 +1,95 @@
+"""``text/csv``: a header with the fields' names, then a row a line, read as ``andon score`` reads a file.
+
+An empty field is missing, and ``""`` is the empty string. Text is taken verbatim: ``007`` stays ``007``.
+"""
+
+from __future__ import annotations
+
+from service.core.columns import Booleans, Column, Integers, Missing, Numbers, Text
+from service.core.features import EXPECTED, Field, Schema
+from service.core.predictor import Predictor
+from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRows
+from service.kernels import csv, text
+from service.web.formats.format import Answer, Bounds, Format, decimals
+
+MAX_COLUMNS = 10_000
+
+
+def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
+    """The rows as columns, whole."""
+    return predictor.predict_columns(read(body, predictor.schema, max_rows=bounds.max_rows))
+
+
+def render(answer: Answer, predictor: Predictor) -> bytes:
+    """``probability``, and then one a line."""
+    return b"probability\n" + (decimals(answer, b"\n") + b"\n" if len(answer) else b"")
+
+
+def read(body: bytes, schema: Schema, *, max_rows: int) -> dict[str, Column]:
+    """The fields' columns in a CSV document.
+
+    Raises:
+        MalformedRequest: a quote that is never closed, a row with too few or too many fields, no header.
+        TooManyRows: it has more than ``max_rows``.
+        InvalidRequest: its columns are not what the model expects.
+    """
+    try:
+        header = csv.read_header(body, most=MAX_COLUMNS)
+        wanted = _choose(header.names, schema)
+        n_rows, texts = csv.split(body, header, wanted, most=max_rows)
+    except csv.CsvError as error:
+        place = "" if error.row is None else f"row {error.row}: "
+        raise MalformedRequest(f"the body is no CSV: {place}{error.message}") from None
+    if n_rows > max_rows:
+        raise TooManyRows(rows=n_rows, most=max_rows)
+    columns: dict[str, Column] = {}
+    problems = []
+    for field in schema.fields:
+        column = texts.get(field.name.encode())
+        try:
+            columns[field.name] = Missing(n_rows) if column is None else _column(field, column)
+        except text.NotAValue as bad:
+            found = "bytes that are not UTF-8" if field.type == "string" else "other text"
+            path = f"row {bad.row + 1}.{field.name}"
+            problems.append(Problem(path=path, expected=EXPECTED[field.type], found=found))
+    if problems:
+        raise InvalidRequest(problems)
+    return columns
+
+
+def _choose(names: tuple[bytes, ...], schema: Schema) -> list[bytes]:
+    """The columns of the fields."""
+    for name in names:
+        try:
+            name.decode()
+        except UnicodeDecodeError:
+            raise csv.CsvError("the header is not UTF-8") from None
+    wanted, problems = [], []
+    for field in schema.fields:
+        count = names.count(field.name.encode())
+        if count == 1:
+            wanted.append(field.name.encode())
+        elif count or field.required:
+            found = f"{count} columns of this name" if count else field.absent().found
+            problems.append(Problem(path=field.name, expected=EXPECTED[field.type], found=found))
+    if problems:
+        raise InvalidRequest(problems)
+    return wanted
+
+
+def _column(field: Field, column: csv.TextColumn) -> Column:
+    offsets, data, valid = column.offsets, column.data, column.valid
+    if field.type == "integer":
+        return Integers(values=text.parse_integers(offsets, data, valid=valid), valid=valid)
+    if field.type == "number":
+        return Numbers(values=text.parse_numbers(offsets, data, valid=valid), valid=valid)
+    if field.type == "boolean":
+        values = text.parse_booleans(offsets, data, valid=valid)
+        return Booleans(values=values, n_rows=len(offsets) - 1, valid=valid)
+    row = text.first_invalid(offsets, data, valid=valid)
+    if row is not None:
+        raise text.NotAValue(row)
+    return Text(offsets=offsets, data=data, valid=valid)
+
+
+FORMAT = Format(media_type="text/csv", predict=predict, render=render)

@@ -1,0 +1,46 @@
+"""What a format is: a way to read requests, and a way to write answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import orjson
+
+from service.core.model import Probabilities
+from service.core.predictor import Predictor
+
+Answer: TypeAlias = Sequence[float] | Probabilities
+"""One probability for each row, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How large a request may be."""
+
+    max_rows: int
+    max_body_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format, both ways.
+
+    Attributes:
+        media_type: without parameters.
+        predict: the probability of each row of a body. It raises ``MalformedRequest`` for a body that is not of the
+            format, ``TooManyRows``, and ``InvalidRequest`` for one that the model's schema does not accept.
+        render: the answer, which some predictor gave.
+        names_version: whether the answer itself says which model and version gave it.
+    """
+
+    media_type: str
+    predict: Callable[[bytes, Predictor, Bounds], Answer]
+    render: Callable[[Answer, Predictor], bytes]
+    names_version: bool = False
+
+
+def decimals(answer: Answer, between: bytes) -> bytes:
+    """The shortest decimals that are the same doubles, with some bytes between them."""
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].replace(b",", between)

@@ -1,0 +1,51 @@
+"""``application/x-ndjson``: one instance a line, one answer a line; blank lines are passed over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+
+from service.core.predictor import Predictor
+from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRows
+from service.web.formats.format import Answer, Bounds, Format, decimals
+
+
+def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
+    """The short way where the request is surely valid, else the long one, which knows what to say."""
+    answer = predictor.predict_ndjson(body, max_rows=bounds.max_rows)
+    if answer is not None:
+        return answer
+    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
+    if len(lines) > bounds.max_rows:
+        raise TooManyRows(rows=len(lines), most=bounds.max_rows)
+    rows = [_parsed(row, line) for row, line in enumerate(lines, start=1)]
+    if not rows:
+        return []
+    try:
+        return predictor.predict_rows(predictor.request_document.check({"instances": rows}))
+    except InvalidRequest as error:
+        raise InvalidRequest(_by_row(problem) for problem in error.problems) from None
+
+
+def render(answer: Answer, predictor: Predictor) -> bytes:
+    """``{"probability": p}`` a line."""
+    if not len(answer):
+        return b""
+    return b'{"probability":' + decimals(answer, b'}\n{"probability":') + b"}\n"
+
+
+def _parsed(row: int, line: bytes) -> object:
+    try:
+        document: object = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise MalformedRequest(f"row {row} of the body is not JSON: {error}") from None
+    return document
+
+
+def _by_row(problem: Problem) -> Problem:
+    _, index, *rest = problem.path.split(".", 2)
+    return replace(problem, path=".".join([f"row {int(index) + 1}", *rest]))
+
+
+FORMAT = Format(media_type="application/x-ndjson", predict=predict, render=render)

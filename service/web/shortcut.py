@@ -1,0 +1,65 @@
+"""The short way of the most common request: JSON in and out, surely valid. All else takes the way through Flask.
+
+Flask, Werkzeug's request and its response take longer for one row than all of the prediction, several times over
+(``docs/decisions/0004-worker.md``). What is answered here, ``prediction`` would answer with the same bytes and headers;
+a request that it is not sure of goes there untouched, its body read but not used up.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from service.core.predictor import Predictor
+from service.errors import NoModel
+from service.live import ModelSource
+from service.web.formats.format import Bounds
+from service.web.formats.json import FORMAT
+
+StartResponse: TypeAlias = Callable[..., Any]
+Application: TypeAlias = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+
+class Shortcut:
+    """A WSGI application in front of another, which it asks for whatever it does not answer itself."""
+
+    def __init__(self, application: Application, model: ModelSource, bounds: Bounds) -> None:
+        self._application = application
+        self._model = model
+        self._bounds = bounds
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        if (
+            environ["PATH_INFO"] == "/predict"
+            and environ["REQUEST_METHOD"] == "POST"
+            and environ.get("CONTENT_TYPE") == FORMAT.media_type
+            and environ.get("HTTP_ACCEPT", "*/*") == "*/*"
+            and "HTTP_CONTENT_ENCODING" not in environ
+        ):
+            try:
+                predictor = self._model.predictor()
+            except NoModel:
+                return self._application(environ, start_response)
+            answer = self._answer(environ, predictor)
+            if answer is not None:
+                headers = [("Content-Type", FORMAT.media_type), ("Content-Length", str(len(answer)))]
+                start_response("200 OK", headers)
+                return [answer]
+        return self._application(environ, start_response)
+
+    def _answer(self, environ: dict[str, Any], predictor: Predictor) -> bytes | None:
+        stated = environ.get("CONTENT_LENGTH", "")
+        if not (stated.isascii() and stated.isdigit() and int(stated) <= self._bounds.max_body_bytes):
+            return None
+        try:
+            body = environ["wsgi.input"].read(int(stated))
+        except Exception:
+            body = b""  # less than was stated: the other way says so
+        if len(body) == int(stated):
+            probabilities = predictor.predict_json(body, max_rows=self._bounds.max_rows)
+            if probabilities is not None:
+                return FORMAT.render(probabilities, predictor)
+        environ["wsgi.input"] = io.BytesIO(body)
+        return None
