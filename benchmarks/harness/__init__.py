@@ -1,0 +1,1 @@
+"""What every item measures with: results, rounds, processes, servers, peers' environments, load."""
