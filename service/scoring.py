@@ -16,7 +16,6 @@ from service.core.predictor import Predictor
 from service.durable import replacing
 from service.errors import EventsError
 from service.events import Events
-from service.pipeline import ahead
 
 OUTPUT = pa.schema([("probability", pa.float64())])
 
@@ -75,7 +74,7 @@ def score(
     n_rows = 0
     with replacing(out) as file:
         with closing(writer_class(file, OUTPUT)) as writer:
-            for batch in ahead(events.batches()):
+            for batch in events.batches():
                 probabilities = predictor.predict_hashes(batch.hash(predictor.schema))
                 writer.write_batch(pa.record_batch([pa.array(probabilities)], schema=OUTPUT))
                 n_rows += batch.n_rows

@@ -44,8 +44,7 @@ class Text:
 
     def hash_into(self, states: Hashes, seed: int) -> None:
         """Write each row's hash, from one seed."""
-        states.fill(seed)
-        self.carry_on(states)
+        hashing.hash_text(self.offsets, self.data, states, valid=self.valid, seed=seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from service.core.seen import Hashes
 from service.errors import EventsError
 from service.events.columns import BadValue, Times, feature_column, label_column, time_column
 from service.events.files import Chunk, reader_for
+from service.pipeline import ahead
 
 
 T = TypeVar("T")
@@ -108,32 +109,37 @@ class Events:
         names = [field.name for field in fields] + [name for name in (label, timestamp) if name is not None]
         needed = {field.name for field in fields if field.required} | {name for name in (label, timestamp) if name}
         sizes = [_status(path).st_size for path in self.paths]
-        behind = 0
+        behind = [sum(sizes[:file]) for file in range(len(sizes))]
         unit: str | None = None
-        for file, (path, size, read) in enumerate(zip(self.paths, sizes, self._readers, strict=True)):
+        for file, chunk in ahead(self._chunks(names)):
+            path = self.paths[file]
+            for name in sorted(needed - chunk.columns.keys()):
+                raise EventsError(file=path.name, column=name, message="the file has no such column")
+            moments = self._convert(path, chunk, timestamp, time_column) if timestamp else None
+            if moments is not None and chunk.n_rows:
+                unit = unit or moments.unit
+                if moments.unit != unit:
+                    message = f"times are {moments.unit} from here on, and {unit} before"
+                    raise EventsError(file=path.name, row=chunk.first_row, column=timestamp, message=message)
+            yield Batch(
+                columns={
+                    field.name: self._convert(path, chunk, field.name, partial(feature_column, field))
+                    if field.name in chunk.columns
+                    else pa.nulls(chunk.n_rows, COLUMN_TYPES[field.type])
+                    for field in fields
+                },
+                n_rows=chunk.n_rows,
+                labels=self._convert(path, chunk, label, label_column) if label else None,
+                times=moments,
+                file=file,
+                done=(behind[file] + sizes[file] * chunk.done) / sum(sizes),
+            )
+
+    def _chunks(self, names: Sequence[str]) -> Iterator[tuple[int, Chunk]]:
+        """The raw chunks of all files, each with its file's place among them."""
+        for file, (path, read) in enumerate(zip(self.paths, self._readers, strict=True)):
             for chunk in read(path, names):
-                for name in sorted(needed - chunk.columns.keys()):
-                    raise EventsError(file=path.name, column=name, message="the file has no such column")
-                moments = self._convert(path, chunk, timestamp, time_column) if timestamp else None
-                if moments is not None and chunk.n_rows:
-                    unit = unit or moments.unit
-                    if moments.unit != unit:
-                        message = f"times are {moments.unit} from here on, and {unit} before"
-                        raise EventsError(file=path.name, row=chunk.first_row, column=timestamp, message=message)
-                yield Batch(
-                    columns={
-                        field.name: self._convert(path, chunk, field.name, partial(feature_column, field))
-                        if field.name in chunk.columns
-                        else pa.nulls(chunk.n_rows, COLUMN_TYPES[field.type])
-                        for field in fields
-                    },
-                    n_rows=chunk.n_rows,
-                    labels=self._convert(path, chunk, label, label_column) if label else None,
-                    times=moments,
-                    file=file,
-                    done=(behind + size * chunk.done) / sum(sizes),
-                )
-            behind += size
+                yield file, chunk
 
     def digests(self, *, proceed: Callable[[], bool] = lambda: True) -> list[dict[str, str | int]]:
         """SHA-256 and size of each file, in order; names are no part of what the events are.

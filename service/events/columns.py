@@ -88,6 +88,9 @@ def label_column(raw: pa.Array | list[Any]) -> Labels:
         return np.array(raw, dtype=np.int8)
     array = _plain(raw)
     kind = array.type
+    plain = _plain_labels(array)
+    if plain is not None:
+        return plain
     if _is_text(kind):
         ones = pc.is_in(array, pa.concat_arrays([pa.array(["1"]), TRUE_TEXTS]))
         zeros = pc.is_in(array, pa.concat_arrays([pa.array(["0"]), FALSE_TEXTS]))
@@ -101,6 +104,23 @@ def label_column(raw: pa.Array | list[Any]) -> Labels:
     if bad is not None:
         raise BadValue(bad, expected, _shown(array[bad]))
     return np.asarray(ones.to_numpy(zero_copy_only=False), dtype=np.int8)
+
+
+def _plain_labels(array: pa.Array) -> Labels | None:
+    """The labels, where they come as labels mostly do: whole numbers or the text ``0`` and ``1``, none missing."""
+    if array.null_count or not len(array):
+        return None
+    if pa.types.is_integer(array.type):
+        numbers = array.to_numpy()
+        return numbers.astype(np.int8) if ((numbers == 0) | (numbers == 1)).all() else None
+    if not pa.types.is_string(array.type):
+        return None
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32, count=len(array) + 1, offset=4 * array.offset)
+    if (np.diff(ends) != 1).any():
+        return None
+    digits = np.frombuffer(data, dtype=np.uint8, count=len(array), offset=ends[0]) - ord("0")
+    return digits.astype(np.int8) if (digits <= 1).all() else None
 
 
 def time_column(raw: pa.Array | list[Any]) -> Times:

@@ -63,7 +63,7 @@ static inline uint64_t xxh64_avalanche(uint64_t hash) {
     return hash ^ hash >> 32;
 }
 
-static inline uint64_t xxh64(const uint8_t *bytes, size_t length, uint64_t seed) {
+static inline __attribute__((always_inline)) uint64_t xxh64_of(const uint8_t *bytes, size_t length, uint64_t seed) {
     size_t left = length;
     uint64_t hash;
     if (left >= 32) {
@@ -91,6 +91,19 @@ static inline uint64_t xxh64(const uint8_t *bytes, size_t length, uint64_t seed)
         hash = rotate_left(hash ^ *bytes * XXH_PRIME_5, 11) * XXH_PRIME_1;
     }
     return xxh64_avalanche(hash);
+}
+
+/* The same, with code of its own for each length that ids have: one jump, instead of loops whose number of rounds the
+ * processor guesses wrong in a column of many lengths. */
+static inline uint64_t xxh64(const uint8_t *bytes, size_t length, uint64_t seed) {
+#define OF(n) case n: return xxh64_of(bytes, n, seed);
+#define OF_8(n) OF(n) OF(n + 1) OF(n + 2) OF(n + 3) OF(n + 4) OF(n + 5) OF(n + 6) OF(n + 7)
+    switch (length) {
+        OF_8(0) OF_8(8) OF_8(16) OF_8(24)
+        default: return xxh64_of(bytes, length, seed);
+    }
+#undef OF_8
+#undef OF
 }
 
 /* An integer's canonical form, its shortest decimal digits, written to `text` (at least 20 bytes); its length. */

@@ -8,23 +8,29 @@ static inline bool is_valid(const uint8_t *validity, int64_t bit) {
     return validity == NULL || (validity[bit >> 3] >> (bit & 7) & 1);
 }
 
-/* Text: value `row` is the bytes from offsets[row] up to offsets[row + 1] of `bytes`.
- * Returns -1, or the first row whose offsets do not lie within `n_bytes` in ascending order; then no state is whole. */
-#define DEFINE_HASH_TEXT(NAME, OFFSET)                                                                             \
+/* Text: value `row` is the bytes from offsets[row] up to offsets[row + 1] of `bytes`. `hash_text_*` carries the states on;
+ * `hash_text_from_*` begins each at `seed`, and writes it for a missing row.
+ * They return -1, or the first row whose offsets do not lie within `n_bytes` in ascending order; then no state is whole. */
+#define DEFINE_HASH_TEXT(NAME, OFFSET, SEED, MISSING)                                                              \
     EXPORT int64_t NAME(const OFFSET *offsets, int64_t n_rows, const uint8_t *bytes, int64_t n_bytes,              \
-                        const uint8_t *validity, int64_t first_bit, uint64_t *states) {                            \
+                        const uint8_t *validity, int64_t first_bit, uint64_t seed, uint64_t *states) {             \
+        (void)seed;                                                                                                \
         for (int64_t row = 0; row < n_rows; row++) {                                                               \
             int64_t begin = offsets[row], end = offsets[row + 1];                                                  \
             if (begin < 0 || end < begin || end > n_bytes) return row;                                             \
             if (is_valid(validity, first_bit + row)) {                                                             \
-                states[row] = xxh64(bytes + begin, (size_t)(end - begin), states[row]);                            \
+                states[row] = xxh64(bytes + begin, (size_t)(end - begin), SEED);                                   \
+            } else {                                                                                               \
+                states[row] = MISSING;                                                                             \
             }                                                                                                      \
         }                                                                                                          \
         return -1;                                                                                                 \
     }
 
-DEFINE_HASH_TEXT(hash_text_32, int32_t)
-DEFINE_HASH_TEXT(hash_text_64, int64_t)
+DEFINE_HASH_TEXT(hash_text_32, int32_t, states[row], states[row])
+DEFINE_HASH_TEXT(hash_text_64, int64_t, states[row], states[row])
+DEFINE_HASH_TEXT(hash_text_from_32, int32_t, seed, seed)
+DEFINE_HASH_TEXT(hash_text_from_64, int64_t, seed, seed)
 
 /* Integers, as their shortest decimal form. */
 EXPORT void hash_integers(const int64_t *values, int64_t n_rows, const uint8_t *validity, int64_t first_bit,

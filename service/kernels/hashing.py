@@ -17,12 +17,14 @@ from service.kernels.library import ALL_SET, I64, U64, Bitmap, array, function, 
 States = NDArray[np.uint64]
 
 _BITS = ctypes.c_void_p
-_hash_text = {
-    np.dtype(offset): function(
-        name, [array(offset), I64, array(np.uint8), I64, _BITS, I64, output(np.uint64)], result=I64
-    )
-    for offset, name in ((np.int32, "hash_text_32"), (np.int64, "hash_text_64"))
-}
+_TEXT = [I64, array(np.uint8), I64, _BITS, I64, U64, output(np.uint64)]
+_hash_text, _hash_text_from = (
+    {
+        np.dtype(np.int32): function(f"{name}_32", [array(np.int32), *_TEXT], result=I64),
+        np.dtype(np.int64): function(f"{name}_64", [array(np.int64), *_TEXT], result=I64),
+    }
+    for name in ("hash_text", "hash_text_from")
+)
 _hash_integers = function("hash_integers", [array(np.int64), I64, _BITS, I64, output(np.uint64)])
 _hash_booleans = function("hash_booleans", [_BITS, I64, I64, _BITS, I64, output(np.uint64)])
 _hash_name = function("hash_name", [ctypes.c_char_p, I64, I64, output(np.uint64)])
@@ -39,17 +41,20 @@ def hash_text(
     states: States,
     *,
     valid: Bitmap = ALL_SET,
+    seed: int | None = None,
 ) -> None:
     """Take text in: the value of a row is the bytes of ``data`` from its offset up to the next row's.
 
     Args:
         offsets: shape ``(n_rows + 1,)``.
+        seed: the hash of every row so far, if it is one and the same; what ``states`` held is then not looked at.
 
     Raises:
         ValueError: the offsets do not ascend within ``data``.
     """
     n_rows = _rows(states, len(offsets) - 1)
-    bad = _hash_text[offsets.dtype](offsets, n_rows, data, len(data), *valid.arguments(n_rows), states)
+    loops = _hash_text if seed is None else _hash_text_from
+    bad = loops[offsets.dtype](offsets, n_rows, data, len(data), *valid.arguments(n_rows), seed or 0, states)
     if bad >= 0:
         raise ValueError(f"the offsets of row {bad} are not within the {len(data)} bytes of text")
 

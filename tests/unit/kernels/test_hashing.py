@@ -36,7 +36,11 @@ def test_text_of_every_length_at_every_alignment_has_xxhash_s_hash(offset_type):
     values = [data[start : start + length] for length in range(300) for start in range(8)]
     hashes = states(len(values))
     hashing.hash_text(*text(values, offset_type), hashes)
-    assert hashes.tolist() == [xxh64_intdigest(value, SEED) for value in values]
+    expected = [xxh64_intdigest(value, SEED) for value in values]
+    assert hashes.tolist() == expected
+    from_one = states(len(values), 0)
+    hashing.hash_text(*text(values, offset_type), from_one, seed=SEED)
+    assert from_one.tolist() == expected
 
 
 @given(
@@ -52,6 +56,9 @@ def test_a_window_of_text_with_missing_rows_has_the_hashes_of_its_rows(values, s
     hashing.hash_text(offsets[cut:], joined, hashes, valid=bitmap(valid, first))
     expected = [xxh64_intdigest(v, seed) if there else seed for v, there in zip(window, valid, strict=True)]
     assert hashes.tolist() == expected
+    from_one = states(len(window), 1)
+    hashing.hash_text(offsets[cut:], joined, from_one, valid=bitmap(valid, first), seed=seed)
+    assert from_one.tolist() == expected
 
 
 def test_each_row_is_carried_on_from_its_own_state():
