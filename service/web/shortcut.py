@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, TypeAlias
+
+from werkzeug.exceptions import HTTPException
 
 from service.core.predictor import Predictor
 from service.errors import NoModel
 from service.live import ModelSource
+from service.web.formats import acceptable, format_of
 from service.web.formats.format import Bounds
 from service.web.formats.json import FORMAT
 
@@ -34,8 +38,7 @@ class Shortcut:
         if (
             environ["PATH_INFO"] == "/predict"
             and environ["REQUEST_METHOD"] == "POST"
-            and environ.get("CONTENT_TYPE") == FORMAT.media_type
-            and environ.get("HTTP_ACCEPT", "*/*") == "*/*"
+            and _is_json(environ.get("CONTENT_TYPE"), environ.get("HTTP_ACCEPT"))
             and "HTTP_CONTENT_ENCODING" not in environ
         ):
             try:
@@ -63,3 +66,13 @@ class Shortcut:
                 return FORMAT.render(probabilities, predictor)
         environ["wsgi.input"] = io.BytesIO(body)
         return None
+
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: str | None, accept: str | None) -> bool:
+    """Whether a request with these headers is JSON and is answered in JSON."""
+    try:
+        given = format_of(content_type)
+        return given is FORMAT and acceptable(accept, given) is FORMAT
+    except HTTPException:
+        return False

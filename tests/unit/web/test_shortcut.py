@@ -25,6 +25,10 @@ BODIES = {
 HEADERS = [
     {},
     {"Accept": "*/*"},
+    {"Accept": "application/json"},
+    {"Accept": "text/csv, application/json;q=0.5"},
+    {"Content-Type": "Application/JSON; charset=UTF-8", "Accept": "application/json, text/plain, */*"},
+    {"Content-Type": ""},
     {"Accept": "text/csv"},
     {"Accept": "text/html"},
     {"Content-Encoding": "gzip"},
@@ -52,10 +56,13 @@ def test_both_ways_give_the_same_answer(client, through_flask, method, path, bod
     assert list(one.headers) == list(other.headers)
 
 
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, text/plain, */*"])
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8"])
 @pytest.mark.parametrize("body", ["one row", "rows"])
-def test_a_valid_request_never_comes_to_flask(app, client, body):
+def test_a_valid_request_never_comes_to_flask(app, client, body, kind, accept):
     app.wsgi_app._application = None
-    assert client.post("/predict", data=BODIES[body], content_type="application/json").status_code == 200
+    headers = {} if accept is None else {"Accept": accept}
+    assert client.post("/predict", data=BODIES[body], content_type=kind, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("length", [0, 10])
