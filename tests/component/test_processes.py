@@ -142,13 +142,14 @@ def write_parquet(path, n_rows):
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path, schema_path):
-    """To keep 1,400,000 rows more would take 80 MiB at 8 bytes a value; the file itself is mapped, and small.
+    """To keep 4,000,000 rows more would take 210 MiB at 8 bytes a value; the file itself is mapped, and small.
 
-    In the smaller file, too, there are more batches than are ever in memory at once.
+    In the smaller file, too, there are more batches than are ever in memory at once; how many those are at the worst
+    moment, the threads decide, and some 40 MiB with it.
     """
-    files = [write_parquet(tmp_path / f"{n_rows}.parquet", n_rows) for n_rows in (600_000, 2_000_000)]
+    files = [write_parquet(tmp_path / f"{n_rows}.parquet", n_rows) for n_rows in (600_000, 4_600_000)]
     peaks = [peak_mib(train_command(path, schema_path, tmp_path / path.stem)) for path in files]
-    assert peaks[1] - peaks[0] < 40, peaks
+    assert peaks[1] - peaks[0] < 100, peaks
 
 
 def test_memory_does_not_grow_with_the_length_of_a_csv_file(tmp_path, schema_path):
