@@ -1,7 +1,7 @@
 #!/bin/sh
 # The table of docs/decisions/0004-worker.md: for each way to serve, requests a second, p50 and p99 of 16 connections that
 # ask for one row, the time of a request on a fresh connection beside 100 busy ones, and the same beside 50 that sent half
-# a request. All ways take turns, ROUNDS times; what is printed is the median. Needs wrk, and `andon` with a promoted
+# a request. All ways take turns, ROUNDS times; what is printed is the median. Needs wrk, curl, and `andon` with a promoted
 # demo model in ./andon-store.
 set -eu
 port=${PORT:-8790} rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-5}
@@ -51,7 +51,10 @@ measure() {
     PYTHONPATH=$work:${PYTHONPATH:-.} ANDON_PORT=$port ANDON_LOG_LEVEL=critical \
         python -m gunicorn --config python:service.web.gunicorn_conf "$@" "$app" >"$work/log" 2>&1 &
     server=$!
-    sleep 3
+    for _ in $(seq 100); do # for as long as 20 s, until it answers
+        curl --silent --fail --output /dev/null "http://127.0.0.1:$port/health" && break
+        sleep 0.2
+    done
     wrk -t1 -c16 -d1s -s "$work/one.lua" "http://127.0.0.1:$port/predict" >/dev/null
     wrk -t1 -c16 -d"${seconds}s" --latency -s "$work/one.lua" "http://127.0.0.1:$port/predict" >"$work/out"
     wrk -t1 -c100 -d4s -s "$work/one.lua" "http://127.0.0.1:$port/predict" >/dev/null &
