@@ -1,5 +1,6 @@
 """The reader of requests against orjson, value by value: what it takes, orjson takes, and for the same."""
 
+import ctypes
 import itertools
 import json
 import math
@@ -577,7 +578,7 @@ def test_any_number_of_threads_may_ask_at_once():
 
 def test_the_body_is_bytes_and_nothing_else():
     for body in ("{}", bytearray(b"{}"), array("B", b"{}")):
-        with pytest.raises(Exception, match="wrong type"):
+        with pytest.raises(ctypes.ArgumentError):
             plan(field(b"f")).predict(body, max_rows=9)
 
 
