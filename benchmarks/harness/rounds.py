@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from harness.results import Figure
 from harness.say import say
 
 
@@ -19,6 +22,20 @@ def take_turns(sides: Mapping[str, Callable[[], float]], n_rounds: int) -> dict[
             found[name].append(value)
             say(f"  round {number + 1} of {n_rounds}: {name}: {shown(value)}")
     return found
+
+
+def compared(name: str, ours: Sequence[float], peer: Sequence[float], **more: Any) -> Figure:
+    """The medians of two sides' rounds, with the spread of both; ``more`` is the rest of the figure."""
+    return Figure(
+        name=name, ours=median(ours), peer=median(peer), spread=f"{spread(ours)}; {spread(peer)}", **more
+    )
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """How long a call takes."""
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
 
 
 def median(values: Sequence[float]) -> float:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +14,7 @@ from clicks.fields import FIELDS
 from harness.bench import N_BUCKETS, Bench, words_of
 from harness.machine import version_of
 from harness.results import Figure, Result
-from harness.rounds import median, spread, take_turns
+from harness.rounds import compared, seconds_of, take_turns
 from service.core.columnar import encode_columns
 from service.core.documents import load_schema
 from service.core.features import Schema
@@ -60,7 +60,7 @@ def measure(bench: Bench) -> Result:
         PREPARED: lambda: [hasher.transform(batch) for batch in words],
         FROM_ARROW: lambda: [hasher.transform(words_of(batch)) for batch in plain],
     }
-    found = take_turns({name: _rate(side, n_rows) for name, side in sides.items()}, bench.rounds)
+    found = take_turns({name: partial(_rate, side, n_rows) for name, side in sides.items()}, bench.rounds)
     return Result(
         figures=[
             _figure("Encode, plain string columns, both cores", found, BOTH, PREPARED, asked=30.0),
@@ -75,24 +75,11 @@ def measure(bench: Bench) -> Result:
 
 
 def _figure(name: str, found: dict[str, list[float]], ours: str, peer: str, asked: float | None = None) -> Figure:
-    return Figure(
-        name=name,
-        unit="rows/s",
-        ours=median(found[ours]),
-        peer=median(found[peer]),
-        against="FeatureHasher",
-        asked=asked,
-        spread=f"{spread(found[ours])}; {spread(found[peer])}",
-    )
+    return compared(name, found[ours], found[peer], unit="rows/s", against="FeatureHasher", asked=asked)
 
 
-def _rate(side: Callable[[], object], n_rows: int) -> Callable[[], float]:
-    def once() -> float:
-        started = time.perf_counter()
-        side()
-        return n_rows / (time.perf_counter() - started)
-
-    return once
+def _rate(side: Callable[[], object], n_rows: int) -> float:
+    return n_rows / seconds_of(side)
 
 
 def _encode(schema: Schema, batches: list[pa.RecordBatch]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 from harness.bench import N_BUCKETS, Bench
 from harness.machine import version_of
 from harness.results import Figure, Result
-from harness.rounds import median, spread, take_turns
+from harness.rounds import compared, median, seconds_of, take_turns
 from peers import numba_kernels
 from service.kernels import hashing, learning
 
@@ -77,17 +77,17 @@ def measure(bench: Bench) -> Result:
         _start(ONCE_NUMBA, kept)
         found = take_turns(
             {
-                HASH_C: _seconds(lambda: hash_by(HASH_C, hashing.hash_text)),
-                HASH_NUMBA: _seconds(lambda: hash_by(HASH_NUMBA, numba_kernels.hash_text)),
-                LEARN_C: _seconds(lambda: learn_by(LEARN_C)),
-                LEARN_NUMBA: _seconds(lambda: learn_by(LEARN_NUMBA)),
-                START_C: _seconds(lambda: _start(ONCE_C, {})),
-                START_NUMBA: _seconds(lambda: _start(ONCE_NUMBA, kept)),
+                HASH_C: partial(seconds_of, lambda: hash_by(HASH_C, hashing.hash_text)),
+                HASH_NUMBA: partial(seconds_of, lambda: hash_by(HASH_NUMBA, numba_kernels.hash_text)),
+                LEARN_C: partial(seconds_of, lambda: learn_by(LEARN_C)),
+                LEARN_NUMBA: partial(seconds_of, lambda: learn_by(LEARN_NUMBA)),
+                START_C: partial(seconds_of, lambda: _start(ONCE_C, {})),
+                START_NUMBA: partial(seconds_of, lambda: _start(ONCE_NUMBA, kept)),
             },
             bench.rounds,
         )
         empty = {"NUMBA_CACHE_DIR": str(folder / "empty")}
-        found[START_EMPTY] = [_seconds(lambda: _start(ONCE_NUMBA, empty))()]
+        found[START_EMPTY] = [seconds_of(lambda: _start(ONCE_NUMBA, empty))]
     if not np.array_equal(hashed[HASH_C], hashed[HASH_NUMBA]) or not np.array_equal(
         learned[LEARN_C], learned[LEARN_NUMBA]
     ):
@@ -126,22 +126,7 @@ def _start(code: str, environment: dict[str, str]) -> None:
     subprocess.run(command, check=True, env={**os.environ, **environment})
 
 
-def _seconds(call: Callable[[], object]) -> Callable[[], float]:
-    def once() -> float:
-        started = time.perf_counter()
-        call()
-        return time.perf_counter() - started
-
-    return once
-
-
 def _figure(name: str, found: dict[str, list[float]], ours: str, peer: str, count: int) -> Figure:
     rates = {side: [count / seconds for seconds in found[side]] for side in (ours, peer)}
-    return Figure(
-        name=name,
-        unit="rows/s" if count > 1 else "starts/s",
-        ours=median(rates[ours]),
-        peer=median(rates[peer]),
-        against="numba",
-        spread=f"{spread(rates[ours])}; {spread(rates[peer])}",
-    )
+    unit = "rows/s" if count > 1 else "starts/s"
+    return compared(name, rates[ours], rates[peer], unit=unit, against="numba")

@@ -9,8 +9,8 @@ from harness import vowpal
 from harness.bench import N_BUCKETS, Bench
 from harness.commands import ANDON, run
 from harness.machine import version_of
-from harness.results import Figure, Result
-from harness.rounds import median, shown, spread, take_turns
+from harness.results import Result
+from harness.rounds import compared, shown, take_turns
 
 TITLE = "Score"
 HOW = """\
@@ -34,17 +34,9 @@ def measure(bench: Bench) -> Result:
             found = take_turns(_sides(bench, store, model, n_rows), bench.rounds)
             raw[str(n_rows)] = found
             for kind in KINDS:
-                figures.append(
-                    Figure(
-                        name=f"Score {shown(n_rows)} rows, {kind} to {kind}",
-                        unit="rows/s",
-                        ours=median(found[kind]),
-                        peer=median(found[PEER]),
-                        against="Vowpal Wabbit -t",
-                        asked=10.0 if n_rows == sizes[0] else None,
-                        spread=f"{spread(found[kind])}; {spread(found[PEER])}",
-                    )
-                )
+                name, asked = f"Score {shown(n_rows)} rows, {kind} to {kind}", 10.0 if n_rows == sizes[0] else None
+                more = {"unit": "rows/s", "against": "Vowpal Wabbit -t", "asked": asked}
+                figures.append(compared(name, found[kind], found[PEER], **more))
     return Result(
         figures=figures,
         sizes={

@@ -10,7 +10,7 @@ from harness.commands import ANDON, run
 from harness.losses import log_loss, scored
 from harness.machine import version_of
 from harness.results import Figure, NotMeasured, Result
-from harness.rounds import median, shown, spread, take_turns
+from harness.rounds import compared, shown, take_turns
 
 TITLE = "Train"
 HOW = """\
@@ -90,15 +90,7 @@ def measure(bench: Bench) -> Result:
 
 
 def _rate(name: str, found: dict[str, list[float]], side: str, asked: float) -> Figure:
-    return Figure(
-        name=name,
-        unit="rows/s",
-        ours=median(found[side]),
-        peer=median(found[PEER]),
-        against="Vowpal Wabbit",
-        asked=asked,
-        spread=f"{spread(found[side])}; {spread(found[PEER])}",
-    )
+    return compared(name, found[side], found[PEER], unit="rows/s", against="Vowpal Wabbit", asked=asked)
 
 
 def _loss_rows(losses: dict[str, float], floor: float) -> list[list[str]]:

@@ -65,27 +65,13 @@ class CodedText:
 
     def carry_on(self, states: Hashes) -> None:
         """Carry each row's hash on by its value."""
-        self.plain().carry_on(states)
+        hashing.hash_coded_text(self.codes, self.values.offsets, self.values.data, states, valid=self.valid)
 
     def hash_into(self, states: Hashes, seed: int) -> None:
         """Write each row's hash, from one seed; each distinct value is hashed once."""
         hashes = np.empty(len(self.values), dtype=np.uint64)
         self.values.hash_into(hashes, seed)
         hashing.spread_hashes(self.codes, hashes, seed, states, valid=self.valid)
-
-    def plain(self) -> Text:
-        """The same values, written out row by row."""
-        codes = self.codes
-        if self.valid.bits is not None:  # what the code of a missing value is means nothing
-            bits = np.unpackbits(self.valid.bits, bitorder="little")[self.valid.first :][: len(codes)]
-            codes = np.where(bits == 1, codes, 0)
-        if not len(self.values):
-            return Text(offsets=np.zeros(len(codes) + 1, dtype=np.int64), data=self.values.data, valid=self.valid)
-        begins = self.values.offsets[:-1].astype(np.int64)[codes]
-        lengths = np.diff(self.values.offsets).astype(np.int64)[codes]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        source = np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return Text(offsets=offsets, data=self.values.data[source], valid=self.valid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from service.core.columnar import CODED_TEXT, COLUMN_TYPES
+from service.core.columnar import CODED_TEXT, COLUMN_TYPES, column_of
+from service.core.columns import Text
 from service.core.features import EXPECTED, INT64_MAX, INT64_MIN, Field, describe
 from service.core.metrics import Labels
 from service.errors import FeatureError
 from service.events.files import ABSENT, Absent
-from service.kernels.hashing import is_ascii
+from service.kernels.text import first_invalid
 
 TRUE_TEXTS = pa.array(["true", "True", "TRUE"])
 FALSE_TEXTS = pa.array(["false", "False", "FALSE"])
@@ -88,9 +89,9 @@ def label_column(raw: pa.Array | list[Any]) -> Labels:
         return np.array(raw, dtype=np.int8)
     array = _plain(raw)
     kind = array.type
-    plain = _plain_labels(array)
-    if plain is not None:
-        return plain
+    digits = _digits(array) if pa.types.is_string(kind) else None
+    if digits is not None:
+        return digits
     if _is_text(kind):
         ones = pc.is_in(array, pa.concat_arrays([pa.array(["1"]), TRUE_TEXTS]))
         zeros = pc.is_in(array, pa.concat_arrays([pa.array(["0"]), FALSE_TEXTS]))
@@ -106,20 +107,15 @@ def label_column(raw: pa.Array | list[Any]) -> Labels:
     return np.asarray(ones.to_numpy(zero_copy_only=False), dtype=np.int8)
 
 
-def _plain_labels(array: pa.Array) -> Labels | None:
-    """The labels, where they come as labels mostly do: whole numbers or the text ``0`` and ``1``, none missing."""
-    if array.null_count or not len(array):
+def _digits(text: pa.Array) -> Labels | None:
+    """The labels of text that is ``0`` or ``1`` in every row, as it mostly is."""
+    _, offsets, data = text.buffers()
+    if text.null_count or not len(text):
         return None
-    if pa.types.is_integer(array.type):
-        numbers = array.to_numpy()
-        return numbers.astype(np.int8) if ((numbers == 0) | (numbers == 1)).all() else None
-    if not pa.types.is_string(array.type):
-        return None
-    _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32, count=len(array) + 1, offset=4 * array.offset)
+    ends = np.frombuffer(offsets, dtype=np.int32, count=len(text) + 1, offset=4 * text.offset)
     if (np.diff(ends) != 1).any():
         return None
-    digits = np.frombuffer(data, dtype=np.uint8, count=len(array), offset=ends[0]) - ord("0")
+    digits = np.frombuffer(data, dtype=np.uint8, count=len(text), offset=ends[0]) - ord("0")
     return digits.astype(np.int8) if (digits <= 1).all() else None
 
 
@@ -183,19 +179,14 @@ def _coded_text(array: pa.Array) -> pa.Array | None:
         coded = array.cast(CODED_TEXT)
     except pa.ArrowInvalid:  # an index that no dictionary can have
         return None
-    return coded if _is_valid(coded.dictionary) else None
+    return coded if _not_utf8(coded.dictionary) is None else None
 
 
-def _is_valid(text: pa.Array) -> bool:
-    """Whether the bytes of text are UTF-8, which Arrow's readers do not ask of Parquet."""
-    data = text.buffers()[2]
-    if data is None or is_ascii(np.frombuffer(data, dtype=np.uint8)):
-        return True
-    try:
-        text.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
+def _not_utf8(text: pa.Array) -> int | None:
+    """The first value whose bytes are not UTF-8, which Arrow's readers do not ask of Parquet."""
+    column = column_of(text)
+    assert isinstance(column, Text)
+    return first_invalid(column.offsets, column.data, valid=column.valid)
 
 
 def _plain(array: pa.Array) -> pa.Array:
@@ -212,9 +203,8 @@ def _is_text(kind: pa.DataType) -> bool:
 def _text(array: pa.Array, expected: str) -> pa.Array:
     if not _is_text(array.type):
         raise BadValue(None, expected, f"a column of type {array.type}")
-    if not _is_valid(array):
-        binary = array.cast(pa.large_binary())
-        bad = next(i for i, value in enumerate(binary.to_pylist()) if value is not None and not _is_utf8(value))
+    bad = _not_utf8(array)
+    if bad is not None:
         raise BadValue(bad, expected, "bytes that are not UTF-8")
     return array
 
@@ -298,11 +288,3 @@ def _shown(scalar: pa.Scalar) -> str:
         return repr(scalar.as_py())
     except (ValueError, OverflowError):  # Python has no such text, or no such moment
         return "bytes that are not UTF-8" if _is_text(scalar.type) else "one out of range"
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

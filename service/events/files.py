@@ -71,8 +71,9 @@ def read_parquet(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
     try:
         with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
             wanted = _wanted(path, file.schema_arrow.names, names)
-            coded = _coded(file.metadata, wanted)
-        with pq.ParquetFile(path, memory_map=True, pre_buffer=False, read_dictionary=coded) as file:
+            metadata = file.metadata
+        options = {"metadata": metadata, "read_dictionary": _coded(metadata, wanted)}
+        with pq.ParquetFile(path, memory_map=True, pre_buffer=False, **options) as file:
             total = file.metadata.num_rows
             row = 0
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
@@ -93,9 +94,8 @@ def _coded(metadata: pq.FileMetaData, names: Sequence[str]) -> list[str]:
     That is so when the writer's dictionary held them; where it overflowed, making one anew costs more than it saves.
     """
     sizes = dict.fromkeys(names, 0)
-    for group in range(metadata.num_row_groups):
-        for index in range(metadata.num_columns):
-            column = metadata.row_group(group).column(index)
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
             if column.path_in_schema in sizes and column.physical_type == "BYTE_ARRAY":
                 sizes[column.path_in_schema] += column.total_uncompressed_size
     return [name for name, size in sizes.items() if 0 < size < CODE_BYTES * metadata.num_rows]

@@ -26,6 +26,11 @@
 #define PREFETCH(address) __builtin_prefetch((address), 0, 3)
 #define PREFETCH_FOR_WRITE(address) __builtin_prefetch((address), 1, 3)
 
+/* Whether a bit of Arrow's validity bitmap is set (a bit a row, the least significant first); NULL: all are. */
+static inline bool is_valid(const uint8_t *validity, int64_t bit) {
+    return validity == NULL || (validity[bit >> 3] >> (bit & 7) & 1);
+}
+
 /* XXH64 of `length` bytes: the hash of the bucket contract (service/core/bucketer.py).
  * After the algorithm's description, https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md */
 

@@ -4,10 +4,6 @@
 
 #include "andon.h"
 
-static inline bool is_valid(const uint8_t *validity, int64_t bit) {
-    return validity == NULL || (validity[bit >> 3] >> (bit & 7) & 1);
-}
-
 /* Text: value `row` is the bytes from offsets[row] up to offsets[row + 1] of `bytes`. `hash_text_*` carries the states on;
  * `hash_text_from_*` begins each at `seed`, and writes it for a missing row.
  * They return -1, or the first row whose offsets do not lie within `n_bytes` in ascending order; then no state is whole. */
@@ -31,6 +27,25 @@ DEFINE_HASH_TEXT(hash_text_32, int32_t, states[row], states[row])
 DEFINE_HASH_TEXT(hash_text_64, int64_t, states[row], states[row])
 DEFINE_HASH_TEXT(hash_text_from_32, int32_t, seed, seed)
 DEFINE_HASH_TEXT(hash_text_from_64, int64_t, seed, seed)
+
+/* The same of coded text: the value of a row is that at codes[row], among `n_values`.
+ * They return -1, or the first row whose code is no value's, or whose value is not within the text. */
+#define DEFINE_HASH_CODED_TEXT(NAME, OFFSET)                                                                       \
+    EXPORT int64_t NAME(const int32_t *codes, int64_t n_rows, const OFFSET *offsets, int64_t n_values,             \
+                        const uint8_t *bytes, int64_t n_bytes, const uint8_t *validity, int64_t first_bit,         \
+                        uint64_t *states) {                                                                        \
+        for (int64_t row = 0; row < n_rows; row++) {                                                               \
+            if (!is_valid(validity, first_bit + row)) continue;                                                    \
+            if (codes[row] < 0 || codes[row] >= n_values) return row;                                              \
+            int64_t begin = offsets[codes[row]], end = offsets[codes[row] + 1];                                    \
+            if (begin < 0 || end < begin || end > n_bytes) return row;                                             \
+            states[row] = xxh64(bytes + begin, (size_t)(end - begin), states[row]);                                \
+        }                                                                                                          \
+        return -1;                                                                                                 \
+    }
+
+DEFINE_HASH_CODED_TEXT(hash_coded_text_32, int32_t)
+DEFINE_HASH_CODED_TEXT(hash_coded_text_64, int64_t)
 
 /* Integers, as their shortest decimal form. */
 EXPORT void hash_integers(const int64_t *values, int64_t n_rows, const uint8_t *validity, int64_t first_bit,
@@ -87,16 +102,4 @@ EXPORT void fold_hashes(const uint64_t *hashes, int64_t n_slots, int64_t n_rows,
             }
         }
     }
-}
-
-/* Whether no byte is above 127: such text is valid UTF-8, wherever it is cut. */
-EXPORT int32_t is_ascii(const uint8_t *bytes, int64_t length) {
-    enum { STRIDE = 4096 }; /* so that the loop within has no exit and is done many bytes at a time */
-    for (int64_t first = 0; first < length; first += STRIDE) {
-        int64_t last = first + STRIDE < length ? first + STRIDE : length;
-        uint8_t all = 0;
-        for (int64_t index = first; index < last; index++) all |= bytes[index];
-        if (all & 0x80) return 0;
-    }
-    return 1;
 }

@@ -25,13 +25,19 @@ _hash_text, _hash_text_from = (
     }
     for name in ("hash_text", "hash_text_from")
 )
+_CODED = [array(np.int32), I64]
+_hash_coded_text = {
+    np.dtype(offset): function(
+        name, [*_CODED, array(offset), I64, array(np.uint8), I64, _BITS, I64, output(np.uint64)], result=I64
+    )
+    for offset, name in ((np.int32, "hash_coded_text_32"), (np.int64, "hash_coded_text_64"))
+}
 _hash_integers = function("hash_integers", [array(np.int64), I64, _BITS, I64, output(np.uint64)])
 _hash_booleans = function("hash_booleans", [_BITS, I64, I64, _BITS, I64, output(np.uint64)])
 _hash_name = function("hash_name", [ctypes.c_char_p, I64, I64, output(np.uint64)])
 _spread_hashes = function(
-    "spread_hashes", [array(np.int32), I64, array(np.uint64), I64, _BITS, I64, U64, output(np.uint64)], result=I64
+    "spread_hashes", [*_CODED, array(np.uint64), I64, _BITS, I64, U64, output(np.uint64)], result=I64
 )
-_is_ascii = function("is_ascii", [array(np.uint8), I64], result=ctypes.c_int32)
 _fold_hashes = function("fold_hashes", [array(np.uint64, 2), I64, I64, U64, output(np.uint32, 2)])
 
 
@@ -57,6 +63,26 @@ def hash_text(
     bad = loops[offsets.dtype](offsets, n_rows, data, len(data), *valid.arguments(n_rows), seed or 0, states)
     if bad >= 0:
         raise ValueError(f"the offsets of row {bad} are not within the {len(data)} bytes of text")
+
+
+def hash_coded_text(
+    codes: NDArray[np.int32],
+    offsets: NDArray[np.int32] | NDArray[np.int64],
+    data: NDArray[np.uint8],
+    states: States,
+    *,
+    valid: Bitmap = ALL_SET,
+) -> None:
+    """Take coded text in: the value of a row is that at its code, among the ``len(offsets) - 1`` of ``data``.
+
+    Raises:
+        ValueError: a code is not the index of a value, or the value is not within ``data``.
+    """
+    n_rows, n_values = _rows(states, len(codes)), len(offsets) - 1
+    bits = valid.arguments(n_rows)
+    bad = _hash_coded_text[offsets.dtype](codes, n_rows, offsets, n_values, data, len(data), *bits, states)
+    if bad >= 0:
+        raise ValueError(f"the code of row {bad} is not one of the dictionary's {n_values} values")
 
 
 def hash_integers(values: NDArray[np.int64], states: States, *, valid: Bitmap = ALL_SET) -> None:
@@ -99,11 +125,6 @@ def fold_hashes(hashes: NDArray[np.uint64], n_buckets: int) -> NDArray[np.uint32
     buckets = np.empty((n_rows, n_slots), dtype=np.uint32)
     _fold_hashes(hashes, n_slots, n_rows, n_buckets - 1, buckets)
     return buckets
-
-
-def is_ascii(data: NDArray[np.uint8]) -> bool:
-    """Whether no byte is above 127: such text is valid UTF-8, wherever it is cut."""
-    return bool(_is_ascii(data, len(data)))
 
 
 def _rows(states: States, n_rows: int) -> int:

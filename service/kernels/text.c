@@ -7,10 +7,6 @@
 
 enum { SHORT_NUMBER = 64 /* characters; a longer one is copied to memory of its own */ };
 
-static inline bool is_valid(const uint8_t *validity, int64_t bit) {
-    return validity == NULL || (validity[bit >> 3] >> (bit & 7) & 1);
-}
-
 /* UTF-8. */
 
 static inline bool is_ascii(const uint8_t *at, const uint8_t *end) {

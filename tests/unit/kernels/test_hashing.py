@@ -110,6 +110,32 @@ def test_codes_are_spread(data, n_hashes, n_rows):
     assert spread.tolist() == [int(hashes[c]) if there else 5 for c, there in zip(codes, valid, strict=True)]
 
 
+@given(
+    values=st.lists(st.binary(max_size=40), min_size=1, max_size=6), n_rows=st.integers(0, 40), data=st.data()
+)
+@pytest.mark.parametrize("offset_type", [np.int32, np.int64])
+def test_coded_text_is_carried_on_by_the_value_of_its_code(offset_type, values, n_rows, data):
+    codes = data.draw(st.lists(st.integers(0, len(values) - 1), min_size=n_rows, max_size=n_rows))
+    valid = data.draw(st.lists(st.booleans(), min_size=n_rows, max_size=n_rows))
+    seeds = np.arange(n_rows, dtype=np.uint64) * np.uint64(SEED)
+    hashes = seeds.copy()
+    garbage = [code if there else 2**31 - 1 for code, there in zip(codes, valid, strict=True)]
+    hashing.hash_coded_text(
+        np.array(garbage, dtype=np.int32), *text(values, offset_type), hashes, valid=bitmap(valid, 5)
+    )
+    rows = zip(codes, valid, seeds.tolist(), strict=True)
+    assert hashes.tolist() == [xxh64_intdigest(values[code], seed) if there else seed for code, there, seed in rows]
+
+
+@pytest.mark.parametrize("code", [-1, 2, 2**31 - 1, -(2**31)])
+def test_coded_text_with_a_code_of_no_value_or_a_value_outside_the_text_is_refused(code):
+    offsets, data = text([b"a", b"bc"])
+    with pytest.raises(ValueError, match="code of row 1 is not one of the dictionary's 2 values"):
+        hashing.hash_coded_text(np.array([0, code], dtype=np.int32), offsets, data, states(2))
+    with pytest.raises(ValueError, match="code of row 1"):
+        hashing.hash_coded_text(np.array([0, 1], dtype=np.int32), offsets, data[:2], states(2))
+
+
 @pytest.mark.parametrize("code", [-1, 3, 2**31 - 1, -(2**31)])
 def test_a_code_of_no_value_is_refused(code):
     with pytest.raises(ValueError, match="code of row 1 is not one of the dictionary's 3 values"):
@@ -145,13 +171,3 @@ def test_what_does_not_fit_is_refused_before_any_of_it_is_read():
     read_only.flags.writeable = False
     with pytest.raises(ctypes.ArgumentError):
         hashing.hash_integers(np.arange(2), read_only)
-
-
-@pytest.mark.parametrize("length", [0, 1, 31, 4_095, 4_096, 4_097, 10_000])
-def test_a_byte_above_127_is_found_wherever_it_is(length):
-    data = np.full(length, 127, dtype=np.uint8)
-    assert hashing.is_ascii(data)
-    for place in {0, length // 2, length - 1} - {-1}:
-        data[place : place + 1] = 128
-        assert hashing.is_ascii(data) == (length == 0)
-        data[place : place + 1] = 0

@@ -50,6 +50,17 @@ def test_the_first_value_that_is_no_utf8_is_found(offset, values, data):
     assert first_invalid(*column(values, offset), valid=valid) == (wrong[0] if wrong else None)
 
 
+@pytest.mark.parametrize("length", [0, 1, 31, 4_095, 4_096, 4_097, 10_000])
+def test_a_byte_above_127_is_found_wherever_it_is(length):
+    data = np.full(length, 127, dtype=np.uint8)
+    offsets = np.arange(length + 1)
+    assert first_invalid(offsets, data) is None
+    for place in {0, length // 2, length - 1} - {-1}:
+        data[place : place + 1] = 128
+        assert first_invalid(offsets, data) == (None if length == 0 else place)
+        data[place : place + 1] = 0
+
+
 @pytest.mark.parametrize("first", range(0x80, 0x100))
 def test_every_character_of_two_bytes_is_judged_as_python_does(first):
     values = [bytes([first, second]) for second in range(256)]
