@@ -10,6 +10,7 @@ import click
 
 from service.cli.options import EXIT_NO, FILE, actor, override_option, reason_option, store_option
 from service.artefact import REPORTS
+from service.memory import keep_freed
 from service.store import GATE_PAGE, Store
 from service.terminal import interrupts_held, print_checks, print_report, say, stage
 
@@ -92,6 +93,7 @@ def train(
     given = Events(events, read_schema(schema_path))
     if contract is not None and not _data_passes(store, given, read_contract(contract), holdout):
         return EXIT_NO
+    keep_freed()
     with stage("train") as progress:
         version = training.train(store, given, run, progress=progress)
     training_run = store.manifest(version)["training"]

@@ -14,6 +14,7 @@ import click
 from service.cli.options import FILE, store_option
 from service.config import Settings
 from service.core import bucketer
+from service.memory import keep_freed
 from service.store import Store
 from service.terminal import say, stage
 
@@ -42,6 +43,7 @@ def score(events: Path, out: Path, store: Store, version: str | None) -> None:
 
     if out.exists() and out.samefile(events):
         raise click.UsageError("--out names the events themselves")
+    keep_freed()
     predictor = store.load(store.current() if version is None else store.resolve(version)).predictor
     with stage("score") as progress:
         n_rows = scoring.score(predictor, Events([events], predictor.schema), out, progress=progress)

@@ -47,8 +47,7 @@ class LinearModel:
     def predict_proba_hashes(self, hashes: NDArray[np.uint64]) -> Probabilities:
         """Probabilities, shape ``(n_rows,)``, of whole hashes by slot, shape ``(n_slots, n_rows)``."""
         probabilities = np.full(hashes.shape[1], self.weights[-1], dtype=np.float64)
-        for slot in hashes:
-            scoring.add_weights(slot, self.weights, probabilities)
+        scoring.add_weights(np.ascontiguousarray(hashes), self.weights, probabilities)
         scoring.sigmoids(probabilities)
         return probabilities
 

@@ -123,9 +123,10 @@ class Events:
                 if moments.unit != unit:
                     message = f"times are {moments.unit} from here on, and {unit} before"
                     raise EventsError(file=path.name, row=chunk.first_row, column=timestamp, message=message)
+            to_column = partial(feature_column, ascii=chunk.ascii)
             yield Batch(
                 columns={
-                    field.name: self._convert(path, chunk, field.name, partial(feature_column, field))
+                    field.name: self._convert(path, chunk, field.name, partial(to_column, field))
                     if field.name in chunk.columns
                     else pa.nulls(chunk.n_rows, COLUMN_TYPES[field.type])
                     for field in fields

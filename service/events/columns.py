@@ -51,8 +51,11 @@ class BadValue(Exception):
         self.index = index
 
 
-def feature_column(field: Field, raw: pa.Array | list[Any]) -> pa.Array:
+def feature_column(field: Field, raw: pa.Array | list[Any], *, ascii: bool = False) -> pa.Array:
     """A field's column as an Arrow array of the type in ``COLUMN_TYPES``, or coded text as it is.
+
+    Args:
+        ascii: its text is known to be ASCII; otherwise it is asked whether it is UTF-8.
 
     Raises:
         BadValue: a value that the field does not accept, or (``index`` None) a column of another type.
@@ -67,7 +70,7 @@ def feature_column(field: Field, raw: pa.Array | list[Any]) -> pa.Array:
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), COLUMN_TYPES[field.type])
     if field.type == "string":
-        return _text(array, expected)
+        return _text(array, expected, ascii=ascii)
     if field.type == "integer":
         return _integers(array, expected)
     if field.type == "boolean":
@@ -200,10 +203,10 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _text(array: pa.Array, expected: str) -> pa.Array:
+def _text(array: pa.Array, expected: str, *, ascii: bool) -> pa.Array:
     if not _is_text(array.type):
         raise BadValue(None, expected, f"a column of type {array.type}")
-    bad = _not_utf8(array)
+    bad = None if ascii else _not_utf8(array)
     if bad is not None:
         raise BadValue(bad, expected, "bytes that are not UTF-8")
     return array

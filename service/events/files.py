@@ -6,26 +6,27 @@ Parquet comes with its own types, CSV as text throughout, NDJSON as what JSON sa
 from __future__ import annotations
 
 import io
-import re
-import secrets
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from service.core.features import describe
 from service.errors import EventsError
+from service.kernels import csv
 
 BATCH_ROWS = 65_536
 CODE_BYTES = 4
 """A Parquet string takes four bytes for its length alone. A column below this is codes into a dictionary, mostly."""
 
-CSV_BLOCK_BYTES = 4 * 2**20
+CSV_BLOCK_BYTES = 8 * 2**20
 """Also the longest row that a CSV file may have."""
 
 
@@ -34,13 +35,15 @@ class Chunk:
     """Some consecutive rows of one file.
 
     ``columns`` holds Arrow arrays (Parquet, CSV) or lists of JSON values (NDJSON, ``ABSENT`` where a row lacks the
-    key). ``first_row`` counts from 1; ``done`` is the share of the file read so far, from 0 to 1.
+    key). ``first_row`` counts from 1; ``done`` is the share of the file read so far, from 0 to 1. ``ascii``: all text
+    is known to be ASCII, so nobody need ask whether it is UTF-8.
     """
 
     columns: dict[str, pa.Array] | dict[str, list[Any]]
     n_rows: int
     first_row: int
     done: float
+    ascii: bool = False
 
 
 class Absent:
@@ -106,41 +109,61 @@ def read_csv(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
 
     An empty field is missing; two quotes (``""``) are the empty string. This is how Spark reads it.
     """
-    header: list[str] = []
     try:
-        header = _csv_header(path)
-        mark = secrets.token_hex(16)
-        with _Marked(path, ",".join([mark] * len(header))) as source:
-            size = path.stat().st_size
-            wanted = _wanted(path, header, names)
-            if not wanted:  # include_columns=[] would mean all of them
-                wanted = header[:1]
-            stream = pa_csv.open_csv(
-                source,
-                read_options=pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False),
-                parse_options=_csv_parsing(header),
-                convert_options=pa_csv.ConvertOptions(
-                    include_columns=wanted,
-                    column_types={name: pa.string() for name in wanted},
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-            row, marked = 0, False
-            for number, batch in enumerate(stream, start=1):  # one for each block
-                if batch.num_rows and batch[0][-1].as_py() == mark:
-                    batch, marked = batch.slice(0, batch.num_rows - 1), True
-                columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-                done = min(1.0, number * CSV_BLOCK_BYTES / size)
-                yield Chunk(columns=columns, n_rows=batch.num_rows, first_row=row + 1, done=done)
-                row += batch.num_rows
+        with open(path, "rb", buffering=0) as file:
+            yield from _csv_chunks(path, file, names)
+    except csv.CsvError as error:
+        raise EventsError(file=path.name, row=error.row, message=f"no readable CSV: {error.message}") from None
+    except OSError as error:
+        raise EventsError(file=path.name, message=f"no readable CSV: {error.strerror}") from None
+
+
+def _csv_chunks(path: Path, file: io.FileIO, names: Sequence[str]) -> Iterator[Chunk]:
+    """The rows of a file, a block at a time; what follows a block's last whole row begins the next one."""
+    size = os.fstat(file.fileno()).st_size
+    block: NDArray[np.uint8] = np.empty(CSV_BLOCK_BYTES, dtype=np.uint8)
+    length = read = _fill(file, block)
+    first = block[:length].tobytes()
+    header = csv.read_header(first, most=first.count(b",") + 1)
+    try:
+        there = [name.decode() for name in header.names]
     except UnicodeDecodeError:
-        raise EventsError(file=path.name, message="no readable CSV: the header is not UTF-8") from None
-    except (pa.ArrowException, OSError) as error:
-        raise _csv_error(path, header, error) from None
-    if not marked:
-        raise EventsError(file=path.name, row=row, message="no readable CSV: a quote is opened and never closed")
+        raise csv.CsvError("the header is not UTF-8") from None
+    wanted = _wanted(path, there, names)
+    splitter = csv.Splitter(header, [name.encode() for name in wanted], most=BATCH_ROWS)
+    row, begin = 0, header.end
+    while True:
+        last = length < len(block)
+        rows = splitter.split(block[:length], begin, last=last, before=row)
+        begin, rest = rows.end, length - rows.end
+        ended = last and rows.n_rows < BATCH_ROWS
+        if rows.n_rows or (ended and not row):  # a file without rows has columns all the same
+            columns = {name: _text_array(rows.columns[name.encode()]) for name in wanted}
+            done = 1.0 if ended else min(1.0, (read - rest) / size)
+            yield Chunk(columns=columns, n_rows=rows.n_rows, first_row=row + 1, done=done, ascii=rows.ascii)
+            row += rows.n_rows
+        if ended:
+            return
+        if rows.n_rows < BATCH_ROWS:
+            if rest == len(block):
+                raise csv.CsvError(f"a row of more than {CSV_BLOCK_BYTES} bytes, or a quote never closed", row=row + 1)
+            block[:rest] = block[begin:length]
+            fresh = _fill(file, block[rest:])
+            begin, length, read = 0, rest + fresh, read + fresh
+
+
+def _fill(file: io.FileIO, block: NDArray[np.uint8]) -> int:
+    """Read until the block is full or the file ends; how many bytes there were."""
+    length = 0
+    while fresh := file.readinto(block[length:].data):
+        length += fresh
+    return length
+
+
+def _text_array(column: csv.TextColumn) -> pa.Array:
+    validity = pa.py_buffer(column.valid.bits) if column.n_missing else None
+    offsets, data = pa.py_buffer(column.offsets), pa.py_buffer(column.data)
+    return pa.StringArray.from_buffers(len(column.offsets) - 1, offsets, data, validity, column.n_missing)
 
 
 def read_ndjson(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
@@ -184,57 +207,6 @@ def _wanted(path: Path, there: Sequence[str], names: Sequence[str]) -> list[str]
         if there.count(name) > 1:
             raise EventsError(file=path.name, column=name, message="the file has more than one column of this name")
     return [name for name in names if name in there]
-
-
-class _Marked(io.RawIOBase):
-    """The bytes of a file and then one more row: a quote that is never closed swallows it, which Arrow would accept."""
-
-    def __init__(self, path: Path, row: str) -> None:
-        self._file = open(path, "rb", buffering=0)
-        self._end = f"{row}\n".encode()
-        self._begun = True  # whether the last line has begun and not ended
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1, /) -> bytes:
-        data = self._file.read(size)
-        if data:
-            self._begun = not data.endswith(b"\n")
-        elif self._end:
-            data, self._end = b"\n" * self._begun + self._end, b""
-        return data
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-def _csv_parsing(header: Sequence[str]) -> pa_csv.ParseOptions:
-    """A blank line is no row, but where there is a single column: there it is a row with a missing value."""
-    return pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(header) != 1)
-
-
-def _csv_header(path: Path) -> list[str]:
-    options = pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False)
-    with pa_csv.open_csv(str(path), read_options=options, parse_options=_csv_parsing(())) as stream:
-        names: list[str] = stream.schema.names
-    return names
-
-
-def _csv_error(path: Path, header: list[str], error: Exception) -> EventsError:
-    """Arrow's message with its row made ours (it counts the header as row 1) and its column a name."""
-    text = _one_line(error)
-    row = re.search(r"Row #(\d+): ?", text)
-    column = re.search(r"In CSV column #(\d+): ?", text)
-    for found in (row, column):
-        text = text.replace(found[0], "") if found else text
-    return EventsError(
-        file=path.name,
-        row=int(row[1]) - 1 if row else None,
-        column=header[int(column[1])] if column and int(column[1]) < len(header) else None,
-        message=f"no readable CSV: {text.removeprefix('CSV parse error: ')}",
-    )
 
 
 def _one_line(error: Exception) -> str:

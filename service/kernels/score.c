@@ -5,11 +5,20 @@
 
 enum { AHEAD = 16 }; /* rows: by then, a weight that is in no cache has come */
 
-/* One slot's weights onto the logits, from whole hashes. */
-EXPORT void add_weights(const uint64_t *hashes, int64_t n_rows, uint64_t mask, const float *weights, double *logits) {
-    for (int64_t row = 0; row < n_rows; row++) {
-        if (row + AHEAD < n_rows) PREFETCH(&weights[hashes[row + AHEAD] & mask]);
-        logits[row] += (double)weights[hashes[row] & mask];
+/* The weights of all slots onto the logits, from whole hashes by slot, shape (n_slots, n_rows). Some rows at a time, so
+ * that their logits stay in the cache. */
+EXPORT void add_weights(const uint64_t *hashes, int64_t n_slots, int64_t n_rows, uint64_t mask, const float *weights,
+                        double *logits) {
+    enum { BLOCK = 256 };
+    for (int64_t first = 0; first < n_rows; first += BLOCK) {
+        int64_t last = first + BLOCK < n_rows ? first + BLOCK : n_rows;
+        for (int64_t slot = 0; slot < n_slots; slot++) {
+            const uint64_t *of_slot = hashes + slot * n_rows;
+            for (int64_t row = first; row < last; row++) {
+                if (row + AHEAD < n_rows) PREFETCH(&weights[of_slot[row + AHEAD] & mask]);
+                logits[row] += (double)weights[of_slot[row] & mask];
+            }
+        }
     }
 }
 

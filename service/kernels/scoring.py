@@ -9,7 +9,7 @@ from service.kernels.library import I64, U64, array, function, output
 
 Logits = NDArray[np.float64]
 
-_add_weights = function("add_weights", [array(np.uint64), I64, U64, array(np.float32), output(np.float64)])
+_add_weights = function("add_weights", [array(np.uint64, 2), I64, I64, U64, array(np.float32), output(np.float64)])
 _add_row_weights = function(
     "add_row_weights", [array(np.uint32, 2), I64, I64, I64, array(np.float32), output(np.float64)], result=I64
 )
@@ -17,15 +17,15 @@ _sigmoids = function("sigmoids", [output(np.float64), I64])
 
 
 def add_weights(hashes: NDArray[np.uint64], weights: NDArray[np.float32], logits: Logits) -> None:
-    """Add one slot's weights to the logits, in place, from whole hashes of shape ``(n_rows,)``.
+    """Add the weights of all slots to the logits, in place, from whole hashes by slot, shape ``(n_slots, n_rows)``.
 
     Args:
         weights: shape ``(n_buckets + 1,)``, ``n_buckets`` a power of two.
     """
     n_buckets = len(weights) - 1
-    if len(hashes) != len(logits) or n_buckets < 1 or n_buckets & (n_buckets - 1):
-        raise ValueError(f"{len(hashes)} hashes, {len(logits)} logits and {n_buckets} buckets do not fit")
-    _add_weights(hashes, len(logits), n_buckets - 1, weights, logits)
+    if hashes.shape[1:] != logits.shape or n_buckets < 1 or n_buckets & (n_buckets - 1):
+        raise ValueError(f"hashes of shape {hashes.shape}, {len(logits)} logits and {n_buckets} buckets do not fit")
+    _add_weights(hashes, *hashes.shape, n_buckets - 1, weights, logits)
 
 
 def add_row_weights(buckets: NDArray[np.uint32], weights: NDArray[np.float32], logits: Logits) -> None:

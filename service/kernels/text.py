@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from service.kernels.library import ALL_SET, I64, Bitmap, array, function, output
 
-Offsets = NDArray[np.int32] | NDArray[np.int64]
-Offsets64 = NDArray[np.int64]
+Offsets32 = NDArray[np.int32]
+Offsets = Offsets32 | NDArray[np.int64]
 
 _BITS = ctypes.c_void_p
 _first_invalid = {
@@ -25,7 +25,7 @@ _first_invalid = {
 
 
 def _parser(name: str, kind: Any) -> Any:
-    return function(name, [array(np.int64), I64, array(np.uint8), _BITS, I64, output(kind)], result=I64)
+    return function(name, [array(np.int32), I64, array(np.uint8), _BITS, I64, output(kind)], result=I64)
 
 
 _parse_integers = _parser("parse_integers", np.int64)
@@ -61,7 +61,7 @@ def first_invalid(offsets: Offsets, data: NDArray[np.uint8], *, valid: Bitmap = 
     return None if row == -1 else row
 
 
-def parse_integers(offsets: Offsets64, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> NDArray[np.int64]:
+def parse_integers(offsets: Offsets32, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> NDArray[np.int64]:
     """Integers of text: ``-?[0-9]+``, from -2^63 to 2^63-1; 0 where it is missing.
 
     Raises:
@@ -72,7 +72,7 @@ def parse_integers(offsets: Offsets64, data: NDArray[np.uint8], *, valid: Bitmap
     return values
 
 
-def parse_numbers(offsets: Offsets64, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> NDArray[np.float64]:
+def parse_numbers(offsets: Offsets32, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> NDArray[np.float64]:
     """Decimal numbers of text, with a point and an exponent or without; 0 where it is missing.
 
     Raises:
@@ -83,7 +83,7 @@ def parse_numbers(offsets: Offsets64, data: NDArray[np.uint8], *, valid: Bitmap 
     return values
 
 
-def parse_booleans(offsets: Offsets64, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> Bitmap:
+def parse_booleans(offsets: Offsets32, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> Bitmap:
     """Booleans of text: ``true``, ``True``, ``TRUE`` and the same of ``false``; false where it is missing.
 
     Raises:
@@ -121,7 +121,7 @@ def text_of_views(
     return offsets, data
 
 
-def _parse(parse: Any, offsets: Offsets64, data: NDArray[np.uint8], valid: Bitmap, values: Any) -> None:
+def _parse(parse: Any, offsets: Offsets32, data: NDArray[np.uint8], valid: Bitmap, values: Any) -> None:
     n_rows = len(offsets) - 1
     if n_rows and not (offsets[0] >= 0 and offsets[-1] <= len(data) and (np.diff(offsets) >= 0).all()):
         raise ValueError("the offsets do not ascend within the text")

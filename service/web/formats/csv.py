@@ -5,12 +5,15 @@ An empty field is missing, and ``""`` is the empty string. Text is taken verbati
 
 from __future__ import annotations
 
+import numpy as np
+
 from service.core.columns import Booleans, Column, Integers, Missing, Numbers, Text
 from service.core.features import EXPECTED, Field, Schema
 from service.core.predictor import Predictor
+from service.decimals import CSV_HEADER, csv_lines
 from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRows
 from service.kernels import csv, text
-from service.web.formats.format import Answer, Bounds, Format, decimals
+from service.web.formats.format import Answer, Bounds, Format
 
 MAX_COLUMNS = 10_000
 
@@ -22,7 +25,7 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
 
 def render(answer: Answer, predictor: Predictor) -> bytes:
     """``probability``, and then one a line."""
-    return b"probability\n" + (decimals(answer, b"\n") + b"\n" if len(answer) else b"")
+    return CSV_HEADER + csv_lines(answer)
 
 
 def read(body: bytes, schema: Schema, *, max_rows: int) -> dict[str, Column]:
@@ -33,21 +36,25 @@ def read(body: bytes, schema: Schema, *, max_rows: int) -> dict[str, Column]:
         TooManyRows: it has more than ``max_rows``.
         InvalidRequest: its columns are not what the model expects.
     """
+    document = np.frombuffer(body, dtype=np.uint8)
     try:
         header = csv.read_header(body, most=MAX_COLUMNS)
         wanted = _choose(header.names, schema)
-        n_rows, texts = csv.split(body, header, wanted, most=max_rows)
+        room = min(max_rows, body.count(b"\n", header.end) + body.count(b"\r", header.end) + 1)
+        splitter = csv.Splitter(header, wanted, most=room)
+        rows = splitter.split(document, header.end, last=True)
+        more = csv.count_rows(document, rows.end, header, before=rows.n_rows)
     except csv.CsvError as error:
         place = "" if error.row is None else f"row {error.row}: "
         raise MalformedRequest(f"the body is no CSV: {place}{error.message}") from None
-    if n_rows > max_rows:
-        raise TooManyRows(rows=n_rows, most=max_rows)
+    if more:
+        raise TooManyRows(rows=rows.n_rows + more, most=max_rows)
     columns: dict[str, Column] = {}
     problems = []
     for field in schema.fields:
-        column = texts.get(field.name.encode())
+        column = rows.columns.get(field.name.encode())
         try:
-            columns[field.name] = Missing(n_rows) if column is None else _column(field, column)
+            columns[field.name] = Missing(rows.n_rows) if column is None else _column(field, column)
         except text.NotAValue as bad:
             found = "bytes that are not UTF-8" if field.type == "string" else "other text"
             path = f"row {bad.row + 1}.{field.name}"

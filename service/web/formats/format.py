@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import orjson
-
 from service.core.model import Probabilities
 from service.core.predictor import Predictor
 
@@ -39,8 +37,3 @@ class Format:
     predict: Callable[[bytes, Predictor, Bounds], Answer]
     render: Callable[[Answer, Predictor], bytes]
     names_version: bool = False
-
-
-def decimals(answer: Answer, between: bytes) -> bytes:
-    """The shortest decimals that are the same doubles, with some bytes between them."""
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].replace(b",", between)

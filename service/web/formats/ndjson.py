@@ -7,8 +7,9 @@ from dataclasses import replace
 import orjson
 
 from service.core.predictor import Predictor
+from service.decimals import ndjson_lines
 from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRows
-from service.web.formats.format import Answer, Bounds, Format, decimals
+from service.web.formats.format import Answer, Bounds, Format
 
 
 def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
@@ -30,9 +31,7 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
 
 def render(answer: Answer, predictor: Predictor) -> bytes:
     """``{"probability": p}`` a line."""
-    if not len(answer):
-        return b""
-    return b'{"probability":' + decimals(answer, b'}\n{"probability":') + b"}\n"
+    return ndjson_lines(answer)
 
 
 def _parsed(row: int, line: bytes) -> object:

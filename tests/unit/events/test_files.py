@@ -97,18 +97,17 @@ def test_csv_files_that_mean_the_same_read_the_same(tmp_path, content):
 @pytest.mark.parametrize(
     ("content", "row", "column", "message"),
     [
-        (b"", None, None, "Empty"),
-        (b"\n\n", None, None, "Empty"),
+        (b"", None, None, "no header"),
+        (b"\n\n", None, None, "no header"),
         (b"\xff\xfe,y\n1,2\n", None, None, "header is not UTF-8"),
         (b"x,x\n1,2\n", None, "x", "more than one column"),
-        (b"x,y\n1,2\n3\n", 2, None, "Expected 2 columns, got 1"),
-        (b"x,y\n1,2\n3,4,5\n", 2, None, "Expected 2 columns, got 3"),
-        (b"x,y\n1,2\n\n3,4\n5\n", 3, None, "Expected 2 columns, got 1"),
+        (b"x,y\n1,2\n3\n", 2, None, "expected 2 fields, found 1"),
+        (b"x,y\n1,2\n3,4,5\n", 2, None, "expected 2 fields, found 3"),
+        (b"x,y\n1,2\n\n3,4\n5\n", 3, None, "expected 2 fields, found 1"),
         (b'y,x\n1,2\n3,"4\n5,6\n', 2, None, "a quote is opened and never closed"),
         (b'y,x\n1,2\n3,"', 2, None, "a quote is opened and never closed"),
         (b'x\n1\n"2', 2, None, "a quote is opened and never closed"),
-        (b'x,y\n1,2\n"3,4\n5,6\n', 2, None, "Expected 2 columns, got 1"),
-        (b"x,y\n1,2\n\xff,4\n", 2, "x", "invalid UTF8"),
+        (b'x,y\n1,2\n"3,4\n5,6\n', 2, None, "a quote is opened and never closed"),
     ],
 )
 def test_a_broken_csv_file_is_refused_by_row_and_column(tmp_path, content, row, column, message):
@@ -131,16 +130,14 @@ def test_rows_of_later_csv_blocks_are_counted_on(tmp_path):
     assert 0.0 < done[0] < done[-1] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("bad", "column"), [(b"only one\n", None), (b"a,b,c\n", None), (b"\xff,1\n", "x")], ids=["short", "long", "bytes"]
-)
-def test_a_broken_row_of_a_later_csv_block_is_named(tmp_path, bad, column):
+@pytest.mark.parametrize("bad", [b"only one\n", b"a,b,c\n"], ids=["short", "long"])
+def test_a_broken_row_of_a_later_csv_block_is_named(tmp_path, bad):
     row = b"v" * 99 + b",1\n"
     before = 2 * CSV_BLOCK_BYTES // len(row)
     path = written(tmp_path / "long.csv", b"x,y\n" + row * before + bad + row * 10)
     with pytest.raises(EventsError) as caught:
         list(read_csv(path, ["x"]))
-    assert (caught.value.row, caught.value.column) == (before + 1, column)
+    assert (caught.value.row, caught.value.column) == (before + 1, None)
 
 
 def test_a_quoted_newline_may_fall_on_the_edge_of_a_csv_block(tmp_path):

@@ -22,8 +22,7 @@ def test_weights_are_added_slot_by_slot_from_hashes_and_from_buckets_alike(n_row
     for slot in range(n_slots):
         expected += weights[buckets[:, slot]]
     by_hash, by_bucket = (np.full(n_rows, weights[-1], dtype=np.float64) for _ in range(2))
-    for slot in hashes:
-        scoring.add_weights(slot, weights, by_hash)
+    scoring.add_weights(hashes, weights, by_hash)
     scoring.add_row_weights(buckets, weights, by_bucket)
     assert by_hash.tolist() == by_bucket.tolist() == expected.tolist()
 
@@ -45,8 +44,8 @@ def test_a_bucket_past_the_last_is_refused_and_the_intercept_is_none():
 def test_what_does_not_fit_is_refused():
     weights, logits = np.zeros(9, dtype=np.float32), np.zeros(2)
     with pytest.raises(ValueError, match="do not fit"):
-        scoring.add_weights(np.zeros(3, dtype=np.uint64), weights, logits)
+        scoring.add_weights(np.zeros((1, 3), dtype=np.uint64), weights, logits)
     with pytest.raises(ValueError, match="do not fit"):
-        scoring.add_weights(np.zeros(2, dtype=np.uint64), weights[:8], logits)
+        scoring.add_weights(np.zeros((1, 2), dtype=np.uint64), weights[:8], logits)
     with pytest.raises(ValueError, match="do not fit"):
         scoring.add_row_weights(np.zeros((3, 1), dtype=np.uint32), weights, logits)

@@ -26,7 +26,7 @@ ODD = st.sampled_from(
 VALUES = st.lists(UTF8 | ODD | st.binary(max_size=12) | st.tuples(UTF8, ODD, UTF8).map(b"".join), max_size=10)
 
 
-def column(values, offset=np.int64):
+def column(values, offset=np.int32):
     offsets = np.cumsum([0, *map(len, values)]).astype(offset)
     return offsets, np.frombuffer(b"".join(values), np.uint8)
 
