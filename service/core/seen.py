@@ -57,7 +57,7 @@ class Seen:
         array = np.empty(sum(sizes.values()), dtype=SEEN_TYPE)
         start = 0
         for hashes, counts in values.values():
-            order = np.argsort(hashes, kind="stable")  # which is fast where they are almost in order
+            order = np.argsort(hashes, kind="stable")  # which is fast where they are in order already
             part = array[start : start + len(hashes)]
             part["hash"] = hashes[order]
             part["count"] = np.minimum(counts[order], MAX_COUNT)

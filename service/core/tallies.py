@@ -52,13 +52,12 @@ class FieldTally:
     @property
     def distinct(self) -> int:
         """Values so far, the missing one not counted."""
-        return int(np.count_nonzero(self._used()))
+        return self.table.distinct
 
     @property
     def missing(self) -> int:
         """Rows so far that miss the field."""
-        places = self.table.places
-        return int(places["rows"][places["hash"] == self.table.missing].sum()) + self.table.surplus
+        return self.table.missing_rows
 
     def update(self, hashes: Hashes, labels: Labels, rates: Rates) -> None:
         """Take in a batch, hashes and labels of shape ``(n_rows,)``, and the rates of ones among all rows before."""
@@ -70,14 +69,8 @@ class FieldTally:
         self._rows_in_grid += len(hashes)
 
     def values(self) -> tuple[Hashes, NDArray[np.uint32]]:
-        """The hashes of the values so far, as good as sorted, and the number of rows of each."""
-        used = self.table.places[self._used()]
-        return used["hash"], used["rows"]
-
-    def _used(self) -> NDArray[np.bool_]:
-        places = self.table.places
-        used: NDArray[np.bool_] = (places["rows"] > 0) & (places["hash"] != self.table.missing)
-        return used
+        """The hashes of the values so far, ascending, and the number of rows of each."""
+        return self.table.values()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,8 @@ _tally_values = function(
     + [output(VALUE), I64, _COUNT, _COUNT, output(np.uint32, 2), I64],
     result=I64,
 )
+_rows_of_value = function("rows_of_value", [_VALUES, I64, U64], result=I64)
+_list_values = function("list_values", [_VALUES, I64, U64, output(np.uint64), output(np.uint32)], result=I64)
 _move_values = function("move_values", [_VALUES, I64, output(VALUE), I64])
 _tally_buckets = function("tally_buckets", [_HASHES, I64, U64, output(BUCKET), U64])
 _count_owners = function("count_owners", [_BUCKETS, I64, output(np.uint8)])
@@ -67,7 +69,6 @@ class ValueTable:
 
     Attributes:
         places: of type ``VALUE``, some of them free.
-        surplus: rows of the missing value beyond ``MAX_ROWS``.
     """
 
     def __init__(self, missing: int) -> None:
@@ -77,8 +78,24 @@ class ValueTable:
         self._surplus = np.zeros(1, dtype=np.int64)
 
     @property
-    def surplus(self) -> int:
-        return int(self._surplus[0])
+    def missing_rows(self) -> int:
+        """Rows of the missing value."""
+        return self._rows_of(self.missing) + int(self._surplus[0])
+
+    @property
+    def distinct(self) -> int:
+        """Values, the missing one not counted."""
+        return int(_FILL * len(self.places)) - int(self._room[0]) - (self._rows_of(self.missing) > 0)
+
+    def values(self) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        """The values' hashes, ascending, and the number of rows of each, the missing one left out."""
+        count = self.distinct
+        hashes, rows = np.empty(count, dtype=np.uint64), np.empty(count, dtype=np.uint32)
+        _list_values(self.places, len(self.places), self.missing, hashes, rows)
+        return hashes, rows
+
+    def _rows_of(self, value: int) -> int:
+        return int(_rows_of_value(self.places, len(self.places), value))
 
     def tally(
         self,

@@ -23,11 +23,11 @@ typedef struct {
 /* By how much a hash is to be shifted for its place among n_places, a power of two from 2 on. */
 static inline int shift_of(int64_t n_places) { return __builtin_clzll((uint64_t)n_places) + 1; }
 
-/* Where a value is, or the free place where it belongs; there is always one. */
-static inline Value *find(Value *values, int64_t n_places, int shift, uint64_t hash) {
+/* The place of a value, or the free one where it belongs; there always is one. */
+static inline uint64_t place_of(const Value *values, int64_t n_places, int shift, uint64_t hash) {
     uint64_t place = hash >> shift;
     while (values[place].hash != hash && values[place].rows != 0) place = (place + 1) & (uint64_t)(n_places - 1);
-    return &values[place];
+    return place;
 }
 
 /* The rates of ones among all rows before each, of which `rows` with `positives` came before the first; one half where
@@ -63,7 +63,7 @@ EXPORT int64_t tally_values(const uint64_t *hashes, const int8_t *labels, const 
         for (; row < end; row++) {
             if (row + FAR < n_rows) PREFETCH(&hashes[row + FAR]);
             if (row + AHEAD < n_rows) PREFETCH_FOR_WRITE(&values[hashes[row + AHEAD] >> shift]);
-            Value *value = find(values, n_places, shift, hashes[row]);
+            Value *value = &values[place_of(values, n_places, shift, hashes[row])];
             if (value->rows == 0) {
                 full = *room == 0;
                 if (full) break;
@@ -95,11 +95,33 @@ EXPORT int64_t tally_values(const uint64_t *hashes, const int8_t *labels, const 
     return row;
 }
 
+/* In how many rows a value came, as far as its record can count. */
+EXPORT int64_t rows_of_value(const Value *values, int64_t n_places, uint64_t hash) {
+    return values[place_of(values, n_places, shift_of(n_places), hash)].rows;
+}
+
+/* All values but the missing one, by ascending hashes, and the rows of each; how many there are. */
+EXPORT int64_t list_values(const Value *values, int64_t n_places, uint64_t missing, uint64_t *hashes, uint32_t *rows) {
+    int64_t count = 0;
+    for (int64_t place = 0; place < n_places; place++) {
+        Value value = values[place];
+        if (value.rows == 0 || value.hash == missing) continue;
+        int64_t at = count++;
+        for (; at > 0 && hashes[at - 1] > value.hash; at--) { /* a few steps, for they are as good as sorted */
+            hashes[at] = hashes[at - 1];
+            rows[at] = rows[at - 1];
+        }
+        hashes[at] = value.hash;
+        rows[at] = value.rows;
+    }
+    return count;
+}
+
 /* All values of one table into another, which is larger and empty. */
 EXPORT void move_values(const Value *from, int64_t n_from, Value *values, int64_t n_places) {
     int shift = shift_of(n_places);
     for (int64_t place = 0; place < n_from; place++) {
-        if (from[place].rows != 0) *find(values, n_places, shift, from[place].hash) = from[place];
+        if (from[place].rows != 0) values[place_of(values, n_places, shift, from[place].hash)] = from[place];
     }
 }
 

@@ -58,7 +58,11 @@ def test_values_are_scored_and_counted_as_by_a_dictionary_however_the_rows_are_c
     values, cells = naive(rows)
     assert found_in(table) == values
     assert {(label, cell): count for (label, cell), count in np.ndenumerate(grid) if count} == cells
-    assert table.surplus == 0
+    rows_of = {hashed: count for hashed, (count, _) in values.items()}
+    assert table.missing_rows == rows_of.pop(MISSING, 0)
+    assert table.distinct == len(rows_of)
+    listed, counts = table.values()
+    assert list(zip(listed.tolist(), counts.tolist(), strict=True)) == sorted(rows_of.items())
 
 
 @pytest.mark.parametrize("crowd", [1, 2**54 + 1, 2**40], ids=["one place", "neighbours", "a few places"])
@@ -72,6 +76,7 @@ def test_a_table_grows_while_rows_come_and_loses_none(crowd, cuts):
     values, cells = naive(rows)
     assert found_in(table) == values
     assert len(table.places) == 4_096
+    assert table.values()[0].tolist() == sorted(values)
     assert {(label, cell): count for (label, cell), count in np.ndenumerate(grid) if count} == cells
 
 
@@ -119,7 +124,8 @@ def test_a_value_in_more_rows_than_its_record_counts_stays_there_and_the_missing
     rates = running_rates(labels, rows=10, positives=5)
     table.tally(np.full(3, hashed, dtype=np.uint64), labels, rates, prior_rows=PRIOR, grid=grid)
     assert found_in(table) == {hashed: after}
-    assert table.surplus == (record[0] + 3 - MAX_ROWS if hashed == MISSING else 0)
+    assert table.missing_rows == (record[0] + 3 if hashed == MISSING else 0)
+    assert table.values()[1].tolist() == ([] if hashed == MISSING else [after[0]])
     assert grid.sum() == 4
 
 
