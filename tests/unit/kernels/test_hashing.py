@@ -61,6 +61,31 @@ def test_a_window_of_text_with_missing_rows_has_the_hashes_of_its_rows(values, s
     assert from_one.tolist() == expected
 
 
+@pytest.mark.parametrize("offset_type", [np.int32, np.int64])
+@pytest.mark.parametrize("n_rows", [0, 1, 63, 64, 65, 127, 128, 129, 1_000])
+@pytest.mark.parametrize("lengths", [(9, 10), (0, 3), (5, 40), (30, 35)])
+def test_lengths_that_mix_are_hashed_wherever_a_group_of_rows_ends(offset_type, n_rows, lengths):
+    random = np.random.default_rng(n_rows)
+    values = [random.bytes(int(length)) for length in random.integers(*lengths, n_rows)]
+    valid = random.random(n_rows) < 0.9
+    seeds = random.integers(0, 2**64, n_rows, dtype=np.uint64)
+    hashes = seeds.copy()
+    hashing.hash_text(*text(values, offset_type), hashes, valid=bitmap(valid.tolist(), 3))
+    whole = [xxh64_intdigest(value, seed) for value, seed in zip(values, seeds.tolist(), strict=True)]
+    assert hashes.tolist() == np.where(valid, np.array(whole, dtype=np.uint64), seeds).tolist()
+    all_there = states(n_rows, 1)
+    hashing.hash_text(*text(values, offset_type), all_there, seed=SEED)
+    assert all_there.tolist() == [xxh64_intdigest(value, SEED) for value in values]
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 62, 63, 64, 65, 99])
+def test_the_first_row_with_wrong_offsets_is_named_in_any_group(wrong):
+    offsets = np.arange(101, dtype=np.int32)
+    offsets[wrong + 1 :] = 2**31 - 1
+    with pytest.raises(ValueError, match=rf"offsets of row {wrong} are not within the 100 bytes"):
+        hashing.hash_text(offsets, np.zeros(100, dtype=np.uint8), states(100))
+
+
 def test_each_row_is_carried_on_from_its_own_state():
     values, seeds = [b"a", b"", b"ccc"], np.array([1, 2, 2**64 - 1], dtype=np.uint64)
     hashes = seeds.copy()
