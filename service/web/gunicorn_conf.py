@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from service.config import Settings
+from service.web.turns import Turns
 
 _settings = Settings.from_environ()
 
@@ -46,13 +47,25 @@ errorlog = "-"
 loglevel = _settings.log_level
 
 
+# At a reload there are old and new workers, at two quick ones still more.
+_turns = Turns(4 * workers) if workers > 1 else None
+
+
 def pre_fork(server: Any, worker: Any) -> None:
-    """In the master, before each worker: what is there already stays shared between them.
+    """In the master, before each worker: its place among those that accept by turns, and memory that stays shared.
 
     A garbage collection writes to every object that it looks at, and its page would be copied. It looks at none that
     was frozen before the fork.
     """
+    if _turns:
+        worker.turn = _turns.take()
     gc.freeze()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """In the master, when a worker has ended, killed or not: nobody waits for it to accept."""
+    if _turns and worker.turn:
+        _turns.give_back(worker.turn)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

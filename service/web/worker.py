@@ -1,39 +1,70 @@
-"""gunicorn's gevent worker, made fair between connections, and cheaper by some copies and system calls.
+"""gunicorn's gevent worker, made fair between connections and between workers, and cheaper by what need not be done.
 
 What is different, and what each is worth, is in ``docs/decisions/0004-worker.md``:
 
 * After each request the next connection has its turn. gunicorn's goes on with the one whose next request has come
   already, and beside a few fast clients the others wait.
-* An answer's head and body go out together.
-* A body of stated length is read into the memory in which it stays.
+* A worker with few connections accepts the next (``turns``). gunicorn's accept without regard to each other.
 * gunicorn's settings are looked up once, not some forty times a request.
+* What is read and written is ``wire``'s: fewer copies and system calls, and no head is parsed twice.
 """
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
+from gevent.server import StreamServer  # type: ignore[import-untyped]
 from gunicorn.http.body import Body, LengthReader  # type: ignore[import-untyped]
+from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
-HELD_BYTES = 2**16
-"""A part of an answer that is longer than this goes out as it is."""
+from service.web.turns import Turn
+from service.web.wire import Heads, Held, Request, StatedBody
+
+AGAIN_SECONDS = 0.001
+"""A worker whose turn it is not looks again after so long, if the connection still waits then."""
 
 
 class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A worker of gunicorn's, by the name that its setting ``worker_class`` takes."""
+    """A worker of gunicorn's, by the name that its setting ``worker_class`` takes.
+
+    Attributes:
+        turn: its place among the workers, which the master gives it before the fork; without one it accepts whenever
+            it can.
+    """
+
+    turn: Turn | None = None
 
     def init_process(self) -> None:
         """Begin to serve. A setting that is an attribute by itself is not computed by the configuration again."""
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
+        self.heads = Heads()
         super().init_process()
+
+    def server_class(self, listener: Any, *, spawn: Any, **given: Any) -> StreamServer:
+        """What accepts the connections of one listening socket; gunicorn asks for it, and expects a class."""
+        tls = {"ssl_context": given["ssl_context"]} if "ssl_context" in given else {}
+        server = _Server(listener, handle=partial(self.handle, listener), spawn=spawn, **tls)
+        server.turn = self.turn
+        if self.cfg.workers > 1:
+            server.max_accept = 1
+        return server
+
+    def _try_h2c_upgrade(self, listener: Any, req: Any, parser: Any, client: Any, addr: Any) -> bool:
+        """gunicorn's, which it asks behind each request's head: the one place where the connection's parser is seen."""
+        if type(parser) is RequestParser and parser.mesg_class is RequestParser.mesg_class:
+            parser.mesg_class = partial(Request, self.heads)
+        upgraded: bool = super()._try_h2c_upgrade(listener, req, parser, client, addr)
+        return upgraded
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer one request, and let the other connections have their turn."""
         if type(req.body) is Body and type(req.body.reader) is LengthReader:
-            req.body = _StatedBody(req.body.reader)
-        answer = _Held(sock)
+            req.body = StatedBody(req.body.reader)
+        answer = Held(sock)
         try:
             super().handle_request(listener_name, req, answer, addr)
         finally:
@@ -41,54 +72,41 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         gevent.sleep(0)
 
 
-class _Held:
-    """A socket that holds the first part of an answer back until the next one comes."""
+class _Server(StreamServer):  # type: ignore[misc]
+    """gevent's server, which leaves a connection to another worker while that has fewer."""
 
-    __slots__ = ("_held", "_socket")
+    turn: Turn | None = None
 
-    def __init__(self, socket: Any) -> None:
-        self._socket = socket
-        self._held = b""
+    def start_accepting(self) -> None:
+        if self.turn:
+            self.turn.come()
+        super().start_accepting()
 
-    def sendall(self, data: bytes) -> None:
-        if not self._held and len(data) <= HELD_BYTES:
-            self._held = data
+    def close(self) -> None:
+        if self.turn:
+            self.turn.leave()
+        super().close()
+
+    def do_handle(self, *connection: Any) -> None:
+        if self.turn:
+            self.turn.opened()
+        super().do_handle(*connection)
+
+    def do_close(self, *connection: Any) -> None:
+        if self.turn:
+            self.turn.closed()
+        super().do_close(*connection)
+
+    def _do_read(self) -> None:
+        """A connection waits. gevent's loop calls it once in each round, which is long where requests are."""
+        if self.turn is None:
+            super()._do_read()
+        elif self.turn.is_mine(time.monotonic()):
+            accepted = -1
+            while accepted != self.turn.accepted and (accepted < 0 or self.turn.has_fewest):
+                accepted = self.turn.accepted
+                super()._do_read()
         else:
-            held, self._held = self._held, b""
-            self._socket.sendall(held + data if held else data)
-
-    def flush(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            self._socket.sendall(held)
-
-    def __getattr__(self, name: str) -> Any:
-        self.flush()  # whatever else is done with a socket comes behind what was sent
-        return getattr(self._socket, name)
-
-
-class _StatedBody(Body):  # type: ignore[misc]
-    """A body of stated length. Asked for all of it, it makes one copy where gunicorn's makes six."""
-
-    def read(self, size: int | None = None) -> bytes:
-        reader, unreader = self.reader, self.reader.unreader
-        if not size or size != reader.length or self.buf.tell():
-            data: bytes = super().read(size)
-            return data
-        parts = [unreader.take_buffered()]
-        length = len(parts[0])
-        try:
-            while length < size:
-                parts.append(unreader.chunk(size - length))
-                length += len(parts[-1])
-                if not parts[-1]:
-                    break
-        except Exception:
-            self.failed = True  # so that the connection is not used again
-            raise
-        data = b"".join(parts)
-        reader.length -= min(length, size)
-        if length > size:  # of a short rest, the next request may have come along
-            unreader.unread(data[size:])
-            data = data[:size]
-        return data
+            self.stop_accepting()  # the connection that waits would wake the loop again at once
+            self._timer = self.loop.timer(AGAIN_SECONDS)
+            self._timer.start(self._start_accepting_if_started)

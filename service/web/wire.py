@@ -1,0 +1,139 @@
+"""What a worker reads and writes: gunicorn's own classes, with what they do again for each request done once."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from gunicorn.http import message  # type: ignore[import-untyped]
+from gunicorn.http.body import Body  # type: ignore[import-untyped]
+
+HELD_BYTES = 2**16
+"""A part of an answer that is longer than this goes out as it is."""
+
+KEPT_BYTES = 2**10
+"""A head that is longer than this is parsed each time."""
+
+KEPT = 512
+"""So many different heads are kept."""
+
+T = TypeVar("T")
+
+
+class Held:
+    """A socket that holds the first part of an answer back until the next one comes."""
+
+    __slots__ = ("_held", "_socket")
+
+    def __init__(self, socket: Any) -> None:
+        self._socket = socket
+        self._held = b""
+
+    def sendall(self, data: bytes) -> None:
+        if not self._held and len(data) <= HELD_BYTES:
+            self._held = data
+        else:
+            held, self._held = self._held, b""
+            self._socket.sendall(held + data if held else data)
+
+    def flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._socket.sendall(held)
+
+    def __getattr__(self, name: str) -> Any:
+        self.flush()  # whatever else is done with a socket comes behind what was sent
+        return getattr(self._socket, name)
+
+
+class StatedBody(Body):  # type: ignore[misc]
+    """A body of stated length. Asked for all of it, it makes one copy where gunicorn's makes six."""
+
+    def read(self, size: int | None = None) -> bytes:
+        reader, unreader = self.reader, self.reader.unreader
+        if not reader.length and not self.buf.tell():
+            return b""
+        if not size or size != reader.length or self.buf.tell():
+            data: bytes = super().read(size)
+            return data
+        parts = [unreader.take_buffered()]
+        length = len(parts[0])
+        try:
+            while length < size:
+                parts.append(unreader.chunk(size - length))
+                length += len(parts[-1])
+                if not parts[-1]:
+                    break
+        except Exception:
+            self.failed = True  # so that the connection is not used again
+            raise
+        data = b"".join(parts)
+        reader.length -= min(length, size)
+        if length > size:  # of a short rest, the next request may have come along
+            unreader.unread(data[size:])
+            data = data[:size]
+        return data
+
+
+class Heads:
+    """What gunicorn made of the heads of one worker's latest requests, by their bytes."""
+
+    def __init__(self) -> None:
+        self.lines: dict[Any, tuple[Any, ...]] = {}
+        self.headers: dict[Any, tuple[Any, ...]] = {}
+        self.trusted: dict[Any, bool] = {}
+
+
+class Request(message.Request):  # type: ignore[misc]
+    """A request of gunicorn's whose head is not parsed if one of the same bytes was.
+
+    What comes of a head depends on its bytes, on whether its peer is a proxy that is trusted, and on settings, which
+    are the same for all of a worker's life. A head that is refused is not kept.
+    """
+
+    method: Any
+    uri: Any
+    path: Any
+    query: Any
+    fragment: Any
+    version: Any
+    scheme: Any
+    _expected_100_continue: Any
+
+    def __init__(self, heads: Heads, *given: Any) -> None:
+        self._heads = heads
+        super().__init__(*given)
+
+    def _peer_is_trusted_proxy(self) -> bool:
+        peer = self.peer_addr[0] if isinstance(self.peer_addr, tuple) else None
+        trusted = self._heads.trusted.get(peer)
+        if trusted is None:
+            trusted = _keep(self._heads.trusted, peer, super()._peer_is_trusted_proxy())
+        return trusted
+
+    def parse_request_line(self, line_bytes: bytes) -> None:
+        known = self._heads.lines.get(line_bytes)
+        if known is None:
+            super().parse_request_line(line_bytes)
+            known = self.method, self.uri, self.path, self.query, self.fragment, self.version
+            if len(line_bytes) <= KEPT_BYTES:
+                _keep(self._heads.lines, line_bytes, known)
+        self.method, self.uri, self.path, self.query, self.fragment, self.version = known
+
+    def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
+        if from_trailer or len(data) > KEPT_BYTES:
+            found: list[tuple[str, str]] = super().parse_headers(data, from_trailer=from_trailer)
+            return found
+        key = data, self.version, self._peer_is_trusted_proxy()
+        known = self._heads.headers.get(key)
+        if known is None:
+            headers = super().parse_headers(data)
+            known = _keep(self._heads.headers, key, (headers, self.scheme, self._expected_100_continue))
+        headers, self.scheme, self._expected_100_continue = known
+        return list(headers)
+
+
+def _keep(kept: dict[Any, T], key: Any, value: T) -> T:
+    if len(kept) >= KEPT:
+        kept.clear()
+    kept[key] = value
+    return value

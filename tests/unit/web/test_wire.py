@@ -1,0 +1,158 @@
+"""What goes out goes out in order, what is read is the body and no more, and a head means the same each time."""
+
+from functools import partial
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http import errors, message
+from gunicorn.http.body import LengthReader
+from gunicorn.http.unreader import Unreader
+
+from service.web.wire import HELD_BYTES, KEPT, Heads, Held, Request, StatedBody
+
+
+class Socket:
+    """A socket that remembers what was done with it."""
+
+    def __init__(self):
+        self.done = []
+
+    def sendall(self, data):
+        self.done.append(data)
+
+    def close(self):
+        self.done.append("close")
+
+
+def test_two_parts_go_out_together():
+    socket = Socket()
+    held = Held(socket)
+    held.sendall(b"head")
+    assert socket.done == []
+    held.sendall(b"body")
+    held.flush()
+    assert socket.done == [b"headbody"]
+
+
+def test_what_was_held_back_goes_out_before_anything_else_is_done():
+    socket = Socket()
+    held = Held(socket)
+    held.sendall(b"head")
+    held.close()
+    assert socket.done == [b"head", "close"]
+
+
+def test_every_byte_goes_out_in_order():
+    socket = Socket()
+    held = Held(socket)
+    parts = [b"a", b"b" * (HELD_BYTES + 1), b"c" * (HELD_BYTES + 1), b"d", b"", b"e", b"f"]
+    for part in parts:
+        held.sendall(part)
+    held.flush()
+    assert b"".join(socket.done) == b"".join(parts)
+
+
+class Source(Unreader):
+    """What comes over a connection, in pieces of some size."""
+
+    def __init__(self, data, step):
+        super().__init__()
+        self.data, self.step = data, step
+
+    def chunk(self, size_hint=None):
+        size = min(self.step, max(size_hint or 0, 8))
+        piece, self.data = self.data[:size], self.data[size:]
+        return piece
+
+
+DATA = bytes(range(100))
+
+
+@pytest.mark.parametrize("step", [1, 7, 99, 1_000])
+@pytest.mark.parametrize("before", [0, 1, 99, 100, 110])
+def test_a_body_ends_where_its_length_says_and_the_next_request_is_kept(step, before):
+    source = Source((DATA + b"the next request")[before:], step)
+    source.unread((DATA + b"the next request")[:before])
+    body = StatedBody(LengthReader(source, len(DATA)))
+    assert body.read(len(DATA)) == DATA
+    assert body.read() == b""
+    assert source.read(16) == b"the next request"
+
+
+@pytest.mark.parametrize("sizes", [[1, 99], [50, 50, 1], [100], [None], [99, None], [0, 200]])
+def test_it_may_be_read_in_any_pieces(sizes):
+    body = StatedBody(LengthReader(Source(DATA, 30), len(DATA)))
+    assert b"".join(body.read(size) for size in sizes) == DATA
+
+
+def test_a_body_that_breaks_off_is_what_there_was():
+    assert StatedBody(LengthReader(Source(DATA[:50], 30), 100)).read(100) == DATA[:50]
+
+
+def test_after_an_error_the_connection_is_not_used_again():
+    class Broken(Source):
+        def chunk(self, size_hint=None):
+            raise OSError
+
+    body = StatedBody(LengthReader(Broken(b"", 1), 100))
+    with pytest.raises(OSError):
+        body.read(100)
+    assert body.failed
+
+
+CONFIG = Config()
+TRUSTED, STRANGER = ("127.0.0.1", 1), ("192.0.2.1", 1)
+HEADS = [
+    b"POST /predict?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX-Twice: 1\r\nX-Twice: 2\r\n\r\n",
+    b"GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
+    b"GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\n\r\n",
+    b"GET / HTTP/1.1\r\nConnection: close\r\nScript_Name: /a\r\n\r\n",
+    b"HEAD http://a/b%20c HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: " + b"a" * 9_000 + b"\r\n\r\n",
+    b"G\x01T / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+]
+MEANT = ["method", "uri", "path", "query", "fragment", "version", "headers", "scheme", "_expected_100_continue"]
+
+
+def meant(kind, head, peer):
+    """All that comes of a head, or how it is refused."""
+    try:
+        request = kind(CONFIG, Source(head, 1_000), peer, 1)
+    except errors.ParseException as error:
+        return type(error), str(error)
+    return [getattr(request, name) for name in MEANT], type(request.body.reader), request.should_close()
+
+
+@pytest.mark.parametrize("peer", [TRUSTED, STRANGER, ""])
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_means_the_same_each_time_and_what_gunicorn_makes_of_it(head, peer):
+    heads = Heads()
+    for each in (TRUSTED, STRANGER, ""):  # what is kept for one peer is not another's
+        for other in HEADS:
+            meant(partial(Request, heads), other, each)
+    expected = meant(message.Request, head, peer)
+    assert [meant(partial(Request, heads), head, peer) for _ in range(3)] == [expected] * 3
+
+
+def test_what_is_done_to_one_requests_headers_is_not_seen_by_the_next():
+    heads = Heads()
+    for _ in range(2):
+        request = Request(heads, CONFIG, Source(HEADS[0], 1_000), TRUSTED, 1)
+        assert len(request.headers) == 4
+        request.headers.clear()
+
+
+def test_heads_are_not_kept_without_end():
+    heads = Heads()
+    for number in range(2 * KEPT + 1):
+        head = b"GET /%d HTTP/1.1\r\nX: %d\r\n\r\n" % (number, number)
+        assert Request(heads, CONFIG, Source(head, 1_000), (f"::{number:x}", 1), 1).path == f"/{number}"
+    long = b"GET /%b HTTP/1.1\r\nX: %b\r\n\r\n" % (b"a" * 2_000, b"a" * 2_000)
+    kept = [len(each) for each in (heads.lines, heads.headers, heads.trusted)]
+    Request(heads, CONFIG, Source(long, 1_000), ("::1", 1), 1)
+    assert [len(each) for each in (heads.lines, heads.headers)] == kept[:2]
+    assert max(kept) <= KEPT
