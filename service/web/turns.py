@@ -57,11 +57,6 @@ class Turn:
         self._here = False
 
     @property
-    def accepted(self) -> int:
-        """How many connections were accepted in this place."""
-        return self._turns.accepted[self.place]
-
-    @property
     def has_fewest(self) -> bool:
         """Whether no other worker has fewer connections, but for ``SPARE``."""
         return not any(0 <= there < self._n_open - SPARE for there in self._turns.open.tolist())

@@ -102,9 +102,8 @@ class _Server(StreamServer):  # type: ignore[misc]
         if self.turn is None:
             super()._do_read()
         elif self.turn.is_mine(time.monotonic()):
-            accepted = -1
-            while accepted != self.turn.accepted and (accepted < 0 or self.turn.has_fewest):
-                accepted = self.turn.accepted
+            super()._do_read()
+            if self.turn.has_fewest:  # a second one, but no more: the others' counts may be just about to change
                 super()._do_read()
         else:
             self.stop_accepting()  # the connection that waits would wake the loop again at once
