@@ -16,7 +16,7 @@ from sklearn.linear_model import SGDClassifier
 
 from clicks.fields import FIELDS, LABEL
 from clicks.files import Clicks, replacing
-from harness.commands import ANDON, Ran, run
+from harness.commands import ANDON, Ran, read_through, run
 from harness.say import say
 
 N_BUCKETS = 2**22
@@ -71,6 +71,7 @@ class Bench:
     def train(self, store: Path, events: list[Path], n_buckets: int = N_BUCKETS, *, sampled: bool = False) -> Ran:
         """``andon train`` in one pass; the version id is in its output."""
         options = ["--schema", self.clicks.schema(n_buckets), "--store", store, "--passes", "1", *LEARNER]
+        read_through(*events)
         return run([*ANDON, "train", *events, *options], sampled=sampled)
 
     @contextmanager

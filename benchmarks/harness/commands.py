@@ -27,6 +27,15 @@ VOWPAL_WABBIT = [sys.executable, "-I", "-m", "vowpalwabbit"]
 STOP_SECONDS = 30
 
 
+def read_through(*paths: Path) -> None:
+    """Have whole files in the page cache. A kernel may let go of pages that nobody has touched for a minute."""
+    part = bytearray(2**20)
+    for path in paths:
+        with open(path, "rb", buffering=0) as file:
+            while file.readinto(part):
+                pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """A command that ended well.

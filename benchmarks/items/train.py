@@ -21,9 +21,10 @@ name), all else as it comes and no cache. (`vw` is the command of the `vowpalwab
 vowpalwabbit`: C++ reads the file on one thread and learns on another.) Both write their model. Our learner's
 settings are the best of 60 by the log loss on 300,000 rows that are neither learned nor tested on, after a million
 rows; Vowpal Wabbit's are its defaults and were not tuned, so the comparison of losses is one of a tuned learner
-with an untuned one. What `vw --ftrl` reaches with our settings stands in the table of losses, untimed. Files are in
-the page cache. The losses are those of the last round's models on {test_rows:,} rows that neither saw, from what
-`andon score` and `vw -t` wrote, by the same code; the floor is the log loss of the probabilities that the labels
+with an untuned one. What `vw --ftrl` reaches with our settings stands in the table of losses, untimed. Each run's
+files are read through before its clock starts, so they are in the page cache. The losses are those of the last
+round's models on {test_rows:,} rows that neither saw, from what `andon score` and `vw -t` wrote, by the same code;
+the floor is the log loss of the probabilities that the labels
 were drawn with. Memory: the resident set of the whole family of processes, sampled ten times a second, or the
 kernel's count of the largest (`ru_maxrss`), whichever is more, less 16 bytes a bucket for the learner's table."""
 
