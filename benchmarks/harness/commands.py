@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -43,7 +44,7 @@ class Ran:
     Attributes:
         seconds: wall clock, from before its start to after its end.
         output: what it wrote to standard output.
-        max_rss: bytes, the largest of any of its processes, as the kernel counted it.
+        max_rss: bytes, the largest of any of its processes, as the kernel counted it; 0 where that says nothing.
         peak: bytes, of all its processes at once, sampled; 0 if that was not asked for.
     """
 
@@ -70,7 +71,10 @@ def run(command: Sequence[str | Path], *, sampled: bool = False, environ: Mappin
         if child.returncode:
             raise NotMeasured(f"`{_name(command)}` failed ({child.returncode}): {_last_words(errors)}")
         output.seek(0)
-        return Ran(seconds=seconds, output=output.read().decode(), max_rss=1024 * usage.ru_maxrss, peak=peak)
+        # What was forked counts as large as this process was: up to that, the kernel's count says nothing.
+        known = usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        max_rss = 1024 * usage.ru_maxrss if known else 0
+        return Ran(seconds=seconds, output=output.read().decode(), max_rss=max_rss, peak=peak)
 
 
 @contextmanager

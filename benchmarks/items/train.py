@@ -24,9 +24,9 @@ rows; Vowpal Wabbit's are its defaults and were not tuned, so the comparison of 
 with an untuned one. What `vw --ftrl` reaches with our settings stands in the table of losses, untimed. Each run's
 files are read through before its clock starts, so they are in the page cache. The losses are those of the last
 round's models on {test_rows:,} rows that neither saw, from what `andon score` and `vw -t` wrote, by the same code;
-the floor is the log loss of the probabilities that the labels
-were drawn with. Memory: the resident set of the whole family of processes, sampled ten times a second, or the
-kernel's count of the largest (`ru_maxrss`), whichever is more, less 16 bytes a bucket for the learner's table."""
+the floor is the log loss of the probabilities that the labels were drawn with. Memory: the resident set of the whole
+family of processes, sampled ten times a second, or the kernel's count of the largest (`ru_maxrss`), whichever is more,
+less 16 bytes a bucket for the learner's table."""
 
 CSV, PARQUET, PEER = "andon train, CSV", "andon train, Parquet", "vw"
 TUNED, TUNED_OPTIONS = "vw, the same learner", ("--ftrl", "--ftrl_alpha", "0.3", "--ftrl_beta", "0.3")
