@@ -1,4 +1,4 @@
-"""How the C library's memory allocator treats what is freed."""
+"""What becomes of memory that is freed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ def keep_freed() -> None:
     """Keep freed memory for the next batch of rows, instead of handing it back.
 
     The kernel clears every page that it gives out. A command that takes batch after batch would have it clear the same
-    few megabytes thousands of times: a tenth of a training. For a process that goes through events and then ends; of
-    no effect where the C library is not glibc.
+    few megabytes thousands of times: a tenth of a training. Arrow takes its memory from there too, not from an allocator
+    of its own. For a process that goes through events and then ends; of no effect where the C library is not glibc.
     """
+    import pyarrow as pa  # which takes a moment, and the commands that come here need it anyway
+
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
+        pa.set_memory_pool(pa.system_memory_pool())
         for parameter, value in ((_TRIM_THRESHOLD, KEPT_BYTES), (_MMAP_THRESHOLD, MAPPED_BYTES), (_ARENA_MAX, 1)):
             mallopt(parameter, value)
