@@ -16,8 +16,8 @@ def keep_freed() -> None:
     """Keep freed memory for the next batch of rows, instead of handing it back.
 
     The kernel clears every page that it gives out. A command that takes batch after batch would have it clear the same
-    few megabytes thousands of times: a tenth of a training. Arrow takes its memory from there too, not from an allocator
-    of its own. For a process that goes through events and then ends; of no effect where the C library is not glibc.
+    few megabytes thousands of times: a tenth of a training. Arrow takes its memory from there too, not from an
+    allocator of its own. For a process that goes through events and then ends; of no effect without glibc.
     """
     import pyarrow as pa  # which takes a moment, and the commands that come here need it anyway
 
