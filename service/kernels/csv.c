@@ -94,7 +94,7 @@ static inline int64_t behind_quotes(const uint8_t *text, int64_t at, int64_t end
     }
 }
 
-/* Whether none of the bytes between two places is above 127; those in quotes are not looked at for stops. */
+/* Take note of bytes above 127 in quotes, where nothing is looked at for stops. */
 static inline void look_into_quotes(Stops *stops, int64_t at, int64_t end) {
     for (; at < end; at++) stops->high |= stops->text[at] & 0x80;
 }

@@ -51,6 +51,8 @@ def csv_row(**changed):
 
 HEADER = ",".join(COLUMNS).encode() + b"\n"
 
+NO_TEXT = "bytes that are not UTF-8"
+
 CSV_VALUES = [
     ("late", b"2", LABEL),
     ("late", b"", LABEL),
@@ -91,9 +93,9 @@ CSV_VALUES = [
     ("at", b"5.0", TIME),
     ("at", b"soon", TIME),
     ("at", str(2**63).encode(), TIME),
-    *[(column, b"\xff", "invalid UTF8") for column in COLUMNS],
-    ("origin", b"a\xc3", "invalid UTF8"),
-    ("origin", b"\xed\xa0\x80", "invalid UTF8"),
+    *[(column, b"\xff", rf"expected .*, found ({NO_TEXT}|other text)$") for column in COLUMNS],
+    ("origin", b"a\xc3", NO_TEXT),
+    ("origin", b"\xed\xa0\x80", NO_TEXT),
 ]
 
 
@@ -105,27 +107,27 @@ def test_a_csv_value_that_does_not_fit_is_named(tmp_path, refused, column, raw, 
 
 
 CSV_FILES = {
-    "empty": (b"", None, None, "Empty CSV file"),
-    "only newlines": (b"\n\n", None, None, "Empty CSV file"),
+    "empty": (b"", None, None, "no header"),
+    "only newlines": (b"\n\n", None, None, "no header"),
     "header only": (HEADER, None, None, "there are no rows"),
-    "header without a newline": (HEADER[:-1], None, None, "Empty CSV file"),
+    "header without a newline": (HEADER[:-1], None, None, "the line of the header does not end"),
     "a header that is not UTF-8": (b"\xff" + HEADER + csv_row(), None, None, "header is not UTF-8"),
-    "UTF-16": ((HEADER + csv_row()).decode().encode("utf-16"), 2, None, "Expected 8 columns"),
+    "UTF-16": ((HEADER + csv_row()).decode().encode("utf-16"), None, None, "header is not UTF-8"),
     "no such column": (HEADER.replace(b"hour", b"Hour") + csv_row(), None, "hour", "no such column"),
     "a space before a name": (HEADER.replace(b"hour", b" hour") + csv_row(), None, "hour", "no such column"),
     "no label": (HEADER.replace(b"late", b"later") + csv_row(), None, "late", "no such column"),
     "no timestamp": (HEADER.replace(b"at,", b"when,") + csv_row(), None, "at", "no such column"),
     "a name twice": (HEADER.replace(b"gate", b"flight") + csv_row(), None, "flight", "more than one column"),
-    "a short row": (HEADER + csv_row() + b"1,5,7\n" + csv_row(), 2, None, "Expected 8 columns, got 3"),
-    "a long row": (HEADER + csv_row() * 4 + csv_row(gate=b"x,y"), 5, None, "Expected 8 columns, got 9"),
-    "a short row after blank ones": (HEADER + csv_row() + b"\n\n1,5\n", 2, None, "Expected 8 columns, got 2"),
-    "a short row after lines in quotes": (HEADER + csv_row(gate=b'"a\n\nb"') + b"1\n", 2, None, "Expected 8"),
+    "a short row": (HEADER + csv_row() + b"1,5,7\n" + csv_row(), 2, None, "expected 8 fields, found 3"),
+    "a long row": (HEADER + csv_row() * 4 + csv_row(gate=b"x,y"), 5, None, "expected 8 fields, found 9"),
+    "a short row after blank ones": (HEADER + csv_row() + b"\n\n1,5\n", 2, None, "expected 8 fields, found 2"),
+    "a short row after lines in quotes": (HEADER + csv_row(gate=b'"a\n\nb"') + b"1\n", 2, None, "expected 8 fields, found 1"),
     "another delimiter": ((HEADER + csv_row()).replace(b",", b";"), None, "at", "no such column"),
     "a quote that is never closed": (HEADER + csv_row() * 2 + csv_row(gate=b'"x'), 3, None, "never closed"),
     "a quote that swallows rows": (HEADER + csv_row(gate=b'"x') + csv_row() * 3, 1, None, "never closed"),
-    "a quote that swallows columns": (HEADER + csv_row() + csv_row(origin=b'"x'), 2, None, "Expected 8 columns"),
-    "a row longer than may be": (HEADER + csv_row(gate=b"x" * 2 * CSV_BLOCK_BYTES), None, None, "no readable CSV"),
-    "nothing but NUL": (b"\0" * 100, None, None, "Empty CSV file"),
+    "a quote that swallows columns": (HEADER + csv_row() + csv_row(origin=b'"x'), 2, None, "never closed"),
+    "a row longer than may be": (HEADER + csv_row(gate=b"x" * 2 * CSV_BLOCK_BYTES), 1, None, "a row of more than"),
+    "nothing but NUL": (b"\0" * 100, None, None, "the line of the header does not end"),
 }
 
 
@@ -140,9 +142,9 @@ def test_a_csv_file_of_another_shape_is_refused(tmp_path, refused, content, row,
     ("bad", "column", "message"),
     [
         (csv_row(flight=b"12x"), "flight", INTEGER),
-        (csv_row(origin=b"\xff"), "origin", "invalid UTF8"),
+        (csv_row(origin=b"\xff"), "origin", NO_TEXT),
         (csv_row(late=b"2"), "late", LABEL),
-        (b"1,2\n", None, "Expected 8 columns"),
+        (b"1,2\n", None, "expected 8 fields, found 2"),
     ],
     ids=["value", "bytes", "label", "short"],
 )
