@@ -13,6 +13,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "Arrow's buffers and the artefact's arrays are little-endian"
 #endif
@@ -29,6 +33,20 @@
 /* Whether a bit of Arrow's validity bitmap is set (a bit a row, the least significant first); NULL: all are. */
 static inline bool is_valid(const uint8_t *validity, int64_t bit) {
     return validity == NULL || (validity[bit >> 3] >> (bit & 7) & 1);
+}
+
+/* A bit for each of 64 bytes that is `byte`. */
+static inline uint64_t equal_bytes(const uint8_t *at, uint8_t byte) {
+    uint64_t equal = 0;
+#ifdef __SSE2__
+    for (int part = 0; part < 64; part += 16) {
+        __m128i there = _mm_loadu_si128((const __m128i *)(const void *)(at + part));
+        equal |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(there, _mm_set1_epi8((char)byte))) << part;
+    }
+#else
+    for (int bit = 0; bit < 64; bit++) equal |= (uint64_t)(at[bit] == byte) << bit;
+#endif
+    return equal;
 }
 
 /* XXH64 of `length` bytes: the hash of the bucket contract (service/core/bucketer.py).

@@ -4,10 +4,6 @@
 
 #include "andon.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 typedef struct {
     int32_t begin, end; /* of a field as it is written, quotes included */
 } Cell;
@@ -36,22 +32,8 @@ typedef struct {
 static inline bool is_break(uint8_t byte) { return byte == '\n' || byte == '\r'; }
 
 static inline void look_at(Stops *stops, const uint8_t *at) {
-    stops->stops = 0;
-#ifdef __SSE2__
-    for (int part = 0; part < WINDOW; part += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + part));
-        __m128i found = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(','));
-        found = _mm_or_si128(found, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')));
-        found = _mm_or_si128(found, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r')));
-        stops->stops |= (uint64_t)(uint32_t)_mm_movemask_epi8(found) << part;
-        stops->high |= (uint64_t)(uint32_t)_mm_movemask_epi8(bytes);
-    }
-#else
-    for (int bit = 0; bit < WINDOW; bit++) {
-        stops->stops |= (uint64_t)(at[bit] == ',' || is_break(at[bit])) << bit;
-        stops->high |= at[bit] & 0x80;
-    }
-#endif
+    stops->stops = equal_bytes(at, ',') | equal_bytes(at, '\n') | equal_bytes(at, '\r');
+    for (int word = 0; word < WINDOW; word += 8) stops->high |= load_64(at + word) & UINT64_C(0x8080808080808080);
 }
 
 static inline void look_from(Stops *stops, int64_t at) {

@@ -4,10 +4,6 @@
 
 #include "andon.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 /* Text: value `row` is the bytes from offsets[row] up to offsets[row + 1] of `bytes`. `hash_text_*` carries the states on;
  * `hash_text_from_*` begins each at `seed`, and writes it for a missing row.
  * They return -1, or the first row whose offsets do not lie within `n_bytes` in ascending order; then no state is whole.
@@ -16,21 +12,6 @@
  * are taken GROUP at a time, and of those, all of one length after the other. */
 
 enum { GROUP = 64, LONG = 32, NONE = 33 }; /* lengths from LONG on are one kind; NONE: a missing value */
-
-/* A bit for each of GROUP kinds that is this one. */
-static inline uint64_t rows_of(const uint8_t *kinds, int kind) {
-    uint64_t rows = 0;
-#ifdef __SSE2__
-    for (int part = 0; part < GROUP; part += 16) {
-        __m128i there = _mm_loadu_si128((const __m128i *)(const void *)(kinds + part));
-        __m128i equal = _mm_cmpeq_epi8(there, _mm_set1_epi8((char)kind));
-        rows |= (uint64_t)(uint32_t)_mm_movemask_epi8(equal) << part;
-    }
-#else
-    for (int row = 0; row < GROUP; row++) rows |= (uint64_t)(kinds[row] == kind) << row;
-#endif
-    return rows;
-}
 
 /* For each of the rows whose bit is set, by its `row`. */
 #define EACH(ROWS, STATEMENT)                                                                                      \
@@ -49,7 +30,7 @@ static inline uint64_t rows_of(const uint8_t *kinds, int kind) {
         (void)seed;                                                                                                \
         for (int64_t first = 0; first < n_rows; first += GROUP) {                                                  \
             int64_t n_group = n_rows - first < GROUP ? n_rows - first : GROUP;                                     \
-uint8_t kinds[GROUP];                                                                                              \
+            uint8_t kinds[GROUP];                                                                                  \
             int64_t wrong = 0;                                                                                     \
             for (int64_t i = 0; i < n_group; i++) {                                                                \
                 OFFSET begin = offsets[first + i], end = offsets[first + i + 1];                                   \
@@ -67,7 +48,7 @@ uint8_t kinds[GROUP];                                                           
             uint64_t undone = n_group == GROUP ? ~UINT64_C(0) : (UINT64_C(1) << n_group) - 1;                      \
             while (undone != 0) {                                                                                  \
                 int kind = kinds[__builtin_ctzll(undone)];                                                         \
-                uint64_t rows = rows_of(kinds, kind) & undone;                                                     \
+                uint64_t rows = equal_bytes(kinds, (uint8_t)kind) & undone;                                        \
                 undone &= ~rows;                                                                                   \
                 switch (kind) {                                                                                    \
                     OF_16(0, SEED) OF_16(16, SEED)                                                                 \

@@ -87,8 +87,8 @@ class Turn:
     def is_mine(self, now: float) -> bool:
         """Whether to accept the connection that waits; asked again a little later, while one does.
 
-        It is for a worker with the fewest connections. If none of those accepts any for ``PATIENCE_SECONDS``, it is for
-        whoever asks; and from then until another worker accepts again, each is given one chance and no more patience.
+        It is for a worker that ``has_fewest``. If none of those accepts any for ``PATIENCE_SECONDS``, it is for whoever
+        asks; and from then until another worker accepts again, each is given one chance and no more patience.
 
         Args:
             now: seconds, by a clock that only goes forward.
