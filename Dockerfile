@@ -1,13 +1,15 @@
-# The service and its model in one image:
+# The service and its model in one image (BuildKit builds it, which is Docker's builder since 23.0):
 #
 #     docker build -t mlops-service . && docker run -p 8000:8000 mlops-service
 #
-# The first stage compiles the wheel, with a C compiler that comes from PyPI. The second makes the demo model with the whole
-# line, gate included: without a passing gate there is no image. The last one holds what serving needs and nothing else.
+# By itself it compiles the wheel, with a C compiler that comes from PyPI, and makes the demo model with the whole line, gate
+# included: without a passing gate there is no image. In the pipeline (`tox -e image`) the wheel and the model are those that
+# passed its stages: PARTS=carried takes them from dist/. The last stage holds what serving needs and nothing else.
 
 ARG PYTHON=3.10
+ARG PARTS=made
 
-FROM python:${PYTHON}-slim-bookworm AS wheel
+FROM python:${PYTHON}-slim-bookworm AS wheel-made
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 COPY requirements/build.txt requirements/
@@ -16,33 +18,50 @@ COPY pyproject.toml setup.py build_backend.py README.md LICENSE ./
 COPY service service
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
 
-FROM python:${PYTHON}-slim-bookworm AS build
+FROM scratch AS wheel-carried
+COPY dist/andon-*.whl /wheel/
+
+FROM wheel-${PARTS} AS wheel
+
+FROM python:${PYTHON}-slim-bookworm AS model-made
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-COPY requirements/serve.txt requirements/train.txt requirements/
-RUN python -m venv /opt/andon \
-    && /opt/andon/bin/pip install --require-hashes --no-deps --requirement requirements/serve.txt \
-    && python -m venv /opt/train \
-    && /opt/train/bin/pip install --require-hashes --no-deps --requirement requirements/train.txt
+COPY requirements/train.txt requirements/
+RUN pip install --require-hashes --no-deps --requirement requirements/train.txt
 COPY --from=wheel /wheel /wheel
-RUN /opt/train/bin/pip install --no-deps /wheel/*.whl \
-    && /opt/andon/bin/pip install --no-deps /wheel/*.whl \
-    && /opt/andon/bin/pip uninstall --yes pip setuptools
-RUN /opt/train/bin/andon demo --store /var/lib/andon \
-    && cp /var/lib/andon/versions/*/golden.json /golden.json
+RUN pip install --no-deps /wheel/*.whl
+RUN andon demo --store /model/store && cp /model/store/versions/*/golden.json /model/
 
-# The smoke test's client, which knows the golden answers from the build and not from the service that it tests.
+FROM scratch AS model-carried
+COPY dist/model /model
+
+FROM model-${PARTS} AS model
+
+FROM python:${PYTHON}-slim-bookworm AS packages
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /src
+COPY requirements/serve.txt requirements/
+RUN python -m venv /opt/andon \
+    && /opt/andon/bin/pip install --require-hashes --no-deps --requirement requirements/serve.txt
+COPY --from=wheel /wheel /wheel
+COPY --from=model /model /model
+RUN /opt/andon/bin/pip install --no-deps /wheel/*.whl \
+    && /opt/andon/bin/pip uninstall --yes pip setuptools \
+    && chmod -R a+rX /model
+
+# The smoke test's client, which knows the golden answers from the gate and not from the service that it tests.
 FROM python:${PYTHON}-slim-bookworm AS smoke
 COPY tests/smoke/client.py /smoke/client.py
-COPY --from=build /golden.json /smoke/golden.json
+COPY --from=packages /model/golden.json /smoke/golden.json
 USER 10001:10001
 CMD ["python", "/smoke/client.py", "http://service:8000", "/smoke/golden.json"]
 
 FROM python:${PYTHON}-slim-bookworm AS service
 ENV PATH=/opt/andon/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     ANDON_STORE=/var/lib/andon ANDON_HOST=0.0.0.0 ANDON_PORT=8000
-COPY --from=build /opt/andon /opt/andon
-COPY --from=build /var/lib/andon /var/lib/andon
+COPY --from=packages /opt/andon /opt/andon
+COPY --from=packages /model/store /var/lib/andon
+RUN /usr/local/bin/python -m pip --quiet uninstall --yes --root-user-action ignore pip setuptools wheel
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -1,26 +1,50 @@
-"""Build the image, run the compose file, and damage the model: does the line stop? Exit 0 says it does.
+"""The images that the line built, run and tried in the ways that they should withstand. Exit 0 says they do.
 
-    python container.py
+    python container.py [--load]
 
-It needs a Docker engine with Compose v2, and runs the commands that a user and a pipeline run. Everything gets names of
-its own and is removed afterwards; the image ``mlops-service`` stays.
+It runs the images whose ids ``dist/images.json`` holds and builds none; where there is no such file it builds them as a user
+does, by the compose file. ``--load`` takes them from ``dist/images.tar`` first. It needs a Docker engine with Compose v2;
+everything gets names of its own and is removed afterwards.
 """
 
+import argparse
+import http.client
 import json
-import os
+import socket
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from zipfile import ZipFile
 
+import client
+import engine
 import installed
+import sbom
+from engine import container, docker, inspect, output
 
-ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "mlops-service"
+DIST = engine.CARRIED.parent
+STOP_SECONDS = 40
+HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
-FLIP_ONE_BYTE = """
+TOOLS = ("cc", "gcc", "clang", "make", "ld", "git", "pip", "zig")
+MODULES = ("pip", "setuptools", "wheel", "ziglang", "pyarrow", "pytest", "hypothesis", "sklearn", "tests")
+
+LOOK_INSIDE = """
+import hashlib, json, shutil, sys
+from importlib.metadata import distribution
+from importlib.util import find_spec
+tools, modules = json.loads(sys.argv[1])
+needless = [name for name in tools if shutil.which(name)] + [name for name in modules if find_spec(name)]
+files = [path for path in distribution("andon").files if path.parts[0] == "service" and path.suffix != ".pyc"]
+digests = {str(path): hashlib.sha256(path.locate().read_bytes()).hexdigest() for path in files}
+print(json.dumps({"needless": needless, "files": digests}))
+"""
+
+FLIP_ONE_BIT = """
 FROM {image}
 USER root
 RUN ["python", "-c", "import glob; path, = glob.glob('/var/lib/andon/versions/*/weights.npy'); \\
@@ -30,107 +54,191 @@ USER 10001:10001
 """
 
 
-def main():
+def main(arguments=None):
     """Run every step in order, print its time, and stop at the first that fails."""
-    project = f"andon-{uuid.uuid4().hex[:8]}"
-    steps = [
-        ("docker build -t mlops-service .", build),
-        ("docker run mlops-service", run),
-        ("docker compose up --build --exit-code-from smoke", lambda: compose_up(project)),
-        ("one byte of the weights altered: compose up must fail", lambda: damaged(project)),
-    ]
-    for name, step in steps:
-        started = time.monotonic()
-        failure = step()
-        verdict = f"FAILED: {failure}" if failure else "passed"
-        print(f"container: {name}: {verdict} ({time.monotonic() - started:.1f} s)", flush=True)
-        if failure:
-            return 1
-    return 0
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--load", action="store_true", help="take the images from dist/images.tar")
+    options = parser.parse_args(arguments)
+    engine.need_engine()
+    if options.load and docker("load", "--input", str(DIST / "images.tar")) != 0:
+        return 1
+    tried = Tried(**(json.loads(engine.CARRIED.read_text()) if engine.CARRIED.exists() else made()))
+    print(f"container: {inspect(tried.service, '.Size') / 1e6:.0f} MB, {tried.service}", flush=True)
+    return engine.steps(
+        "container",
+        [
+            ("it answers on port 8000 with its golden answers, not as root, on a read-only root", tried.answers),
+            ("it holds the wheel and the model that were carried, no build tools and no tests", tried.holds),
+            ("its bill of materials", tried.bill),
+            ("its health check says no without a model", tried.health_check),
+            ("SIGTERM: an accepted request is answered, then it ends with 0", tried.drains),
+            ("compose: the smoke test beside it passes", tried.compose_up),
+            ("compose: with one bit of the weights altered nothing comes up", tried.damaged),
+        ],
+    )
 
 
-def build():
-    """The image builds, which trains the model and passes it through its gate; print what it weighs."""
-    if docker("build", "-t", IMAGE, ".") != 0:
-        return "the build failed"
-    size = int(output("image", "inspect", IMAGE, "--format", "{{.Size}}"))
-    print(f"container: the image has {size / 1e6:.0f} MB", flush=True)
-    return None
+def made():
+    """The images, built as a user builds them, when no stage carried any."""
+    if docker("compose", "build") != 0:
+        sys.exit("container: FAILED: the build failed")
+    return engine.built()
 
 
-def run():
-    """The container answers, not as root, without what only training needs, and ends when asked to."""
-    port = installed.free_port()
-    container = output("run", "--detach", "--publish", f"127.0.0.1:{port}:8000", IMAGE)
-    try:
-        if not answers(f"http://127.0.0.1:{port}/health"):
-            return f"no answer from /health; its log:\n{output('logs', container)}"
-        if output("exec", container, "id", "-u") == "0":
-            return "it runs as root"
-        for module in ("pyarrow", "pytest", "pip", "setuptools", "ziglang"):
-            if docker("exec", container, "python", "-c", f"import {module}", quiet=True) == 0:
-                return f"{module} is in the image"
-        docker("stop", "--time", "40", container, quiet=True)
-        code = output("inspect", container, "--format", "{{.State.ExitCode}}")
-        return None if code == "0" else f"docker stop ended it with {code}, not 0"
-    finally:
-        docker("rm", "--force", container, quiet=True)
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """The images under test, by id. Each step returns ``None``, or what is wrong."""
+
+    service: str
+    smoke: str
+
+    def answers(self):
+        """The smoke test's client, with the golden answers that the smoke image holds."""
+        with self.running(*HARDENED) as (identity, port):
+            golden = output("run", "--rm", self.smoke, "cat", "/smoke/golden.json")
+            try:
+                client.smoke(f"http://127.0.0.1:{port}", json.loads(golden), wait=60)
+            except client.Failed as failure:
+                return f"{failure}; its log:\n{logs(identity)}"
+            if output("exec", identity, "id", "-u") == "0" or inspect(self.service, ".Config.User").partition(":")[0] in ("", "0"):
+                return "it runs as root"
+            for path in ("/probe", "/opt/andon/probe", "/var/lib/andon/probe"):
+                if docker("exec", identity, "touch", path, quiet=True) == 0:
+                    return f"it can write {path}"
+        with self.running() as (identity, _):
+            written = output("exec", identity, "find", "/opt", "/var/lib/andon", "/usr", "-writable", "!", "-type", "l")
+            return f"its user may write {written.split()[0]}" if written else None
+
+    def holds(self):
+        """What should be in the image is, and what should not be is not."""
+        version = json.loads(output("run", "--rm", self.service, "cat", "/var/lib/andon/current.json"))["current"]
+        inside = json.loads(
+            output("run", "--rm", self.service, "python", "-c", LOOK_INSIDE, json.dumps([TOOLS, MODULES])),
+        )
+        if inside["needless"]:
+            return f"{', '.join(inside['needless'])} in the image"
+        if not engine.CARRIED.exists():
+            return None
+        carried = json.loads((DIST / "model" / "store" / "current.json").read_text())["current"]
+        if version != carried:
+            return f"it serves {version}, but {carried} passed the gate"
+        differing = sorted(path for path, _ in inside["files"].items() ^ in_wheel(carried_wheel()).items())
+        return f"{differing[0]} is not that of the wheel in dist/" if differing else None
+
+    def bill(self):
+        """A software bill of materials in ``dist/sbom.cdx.json``, valid by its schema."""
+        with self.running() as (identity, _):
+            path = DIST / "sbom.cdx.json"
+            count = sbom.write(path, image=self.service, container=identity, wheel=carried_wheel())
+        print(f"container: dist/{path.name}: {count} parts", flush=True)
+        return None
+
+    def health_check(self):
+        """The image's own health check passes on a sound service, and fails where no model is."""
+        kind, *command = inspect(self.service, ".Config.Healthcheck.Test")
+        if kind != "CMD":
+            return f"it is a {kind}, not a CMD"
+        with self.running() as (identity, port):
+            wait_for_health(port)
+            if docker("exec", identity, *command, quiet=True) != 0:
+                return f"{command} says no to a sound service"
+        with self.running("--tmpfs", "/var/lib/andon") as (identity, port):
+            wait_for(port, "/health/live")
+            if docker("exec", identity, *command, quiet=True) == 0:
+                return f"{command} says yes to a service without a model"
+        return None
+
+    def drains(self):
+        """A request that is half sent when SIGTERM comes is answered whole, and the container ends with 0."""
+        with self.running() as (identity, port):
+            wait_for_health(port)
+            body = b'{"instances": []}'.ljust(1000)
+            head = f"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+                connection.sendall(head.encode() + body[:500])
+                time.sleep(0.5)
+                docker("kill", "--signal", "TERM", identity, quiet=True)
+                time.sleep(1)
+                connection.sendall(body[500:])
+                answer = connection.recv(200)
+            if not answer.startswith(b"HTTP/1.1 422"):  # no instances: an answer of the service's own
+                return f"the request under way was answered with {answer[:60]}"
+            code = subprocess.run(["docker", "wait", identity], capture_output=True, timeout=STOP_SECONDS, check=True).stdout
+            return None if code.strip() == b"0" else f"it ended with {code.decode().strip()}, not 0"
+
+    def compose_up(self, service=None):
+        """The compose file's smoke test passes, with these images and no other."""
+        environment = {
+            "COMPOSE_PROJECT_NAME": f"andon-{uuid.uuid4().hex[:8]}",
+            "ANDON_PUBLISH": f"127.0.0.1:{installed.free_port()}",
+            "ANDON_IMAGE": service or self.service,
+            "ANDON_SMOKE_IMAGE": self.smoke,
+        }
+        try:
+            code = docker("compose", "up", "--no-build", "--exit-code-from", "smoke", environment=environment)
+        finally:
+            docker("compose", "down", "--volumes", quiet=True, environment=environment)
+        return None if code == 0 else f"it exited with {code}"
+
+    def damaged(self):
+        """With one bit of the weights inside the image flipped, the same compose file refuses the service."""
+        name = f"andon-damaged-{uuid.uuid4().hex[:8]}"
+        sound = f"andon-sound-{uuid.uuid4().hex[:8]}"
+        docker("tag", self.service, sound)  # a Dockerfile can't begin from an id
+        try:
+            if docker("build", "--quiet", "--tag", name, "-", stdin=FLIP_ONE_BIT.format(image=sound)) != 0:
+                return "the damaged image could not be made"
+            identity = inspect(name, ".Id")
+            if identity == self.service:
+                return "the damaged image is the sound one"
+            return "it exited with 0" if self.compose_up(identity) is None else None
+        finally:
+            docker("image", "rm", "--force", name, sound, quiet=True)
+
+    @contextmanager
+    def running(self, *options):
+        """The service in a container, as its id and the port that its port 8000 is published at."""
+        port = installed.free_port()
+        with container("--publish", f"127.0.0.1:{port}:8000", *options, self.service) as identity:
+            yield identity, port
 
 
-def compose_up(project, *, build_first=True):
-    """The compose file's smoke test passes."""
-    environment = {"COMPOSE_PROJECT_NAME": project, "ANDON_PUBLISH": f"127.0.0.1:{installed.free_port()}"}
-    how = ["--build"] if build_first else ["--no-build"]
-    try:
-        code = docker("compose", "up", *how, "--exit-code-from", "smoke", environment=environment)
-    finally:
-        docker("compose", "down", "--volumes", quiet=True, environment=environment)
-    return None if code == 0 else f"it exited with {code}"
+def carried_wheel():
+    """The wheel in ``dist/``, which the images were built of; ``None`` where the build made its own."""
+    return next(DIST.glob("andon-*.whl"), None) if engine.CARRIED.exists() else None
 
 
-def damaged(project):
-    """With one bit of the weights inside the image flipped, the same compose file refuses the service."""
-    sound = output("image", "inspect", IMAGE, "--format", "{{.Id}}")
-    recipe = FLIP_ONE_BYTE.format(image=IMAGE)
-    try:
-        if docker("build", "--quiet", "-t", IMAGE, "-", stdin=recipe) != 0:
-            return "the damaged image could not be made"
-        if output("image", "inspect", IMAGE, "--format", "{{.Id}}") == sound:
-            return "the damaged image is the sound one"
-        return "it exited with 0" if compose_up(project, build_first=False) is None else None
-    finally:
-        docker("tag", sound, IMAGE)
+def in_wheel(path):
+    """The package's files in a wheel, with the SHA-256 of each."""
+    with ZipFile(path) as wheel:
+        return {name: sha256(wheel.read(name)).hexdigest() for name in wheel.namelist() if name.startswith("service/")}
 
 
-def answers(url, seconds=60):
-    """Whether the URL answers 200 with a version within some seconds."""
+def wait_for_health(port):
+    """Until the service is ready."""
+    client.wait_for_health(f"http://127.0.0.1:{port}", 60)
+
+
+def wait_for(port, path, seconds=60):
+    """Until it answers at all."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                return response.status == 200 and bool(json.load(response)["version"])
-        except OSError:
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, http.client.HTTPException):
             time.sleep(0.2)
-    return False
+        finally:
+            connection.close()
+    raise client.Failed(f"{path} was not 200 within {seconds} s")
 
 
-def docker(*arguments, quiet=False, environment=None, stdin=None):
-    """Run docker in the project's folder and return its exit code."""
-    sink = subprocess.DEVNULL if quiet else None
-    finished = subprocess.run(
-        ["docker", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **(environment or {})},
-        input=stdin.encode() if stdin is not None else None,
-        stdout=sink,
-        stderr=sink,
-    )
-    return finished.returncode
-
-
-def output(*arguments):
-    """What docker prints, without the line's end."""
-    return subprocess.run(["docker", *arguments], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+def logs(identity):
+    """What a container has printed."""
+    done = subprocess.run(["docker", "logs", identity], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
 
 
 if __name__ == "__main__":
