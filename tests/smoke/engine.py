@@ -1,4 +1,4 @@
-"""The commands of a Docker engine with Compose v2, run in the project's folder; and the images that the line carries."""
+"""The commands of a Docker engine with Compose v2, run in the project's folder; the images that the line carries."""
 
 import json
 import os

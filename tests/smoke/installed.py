@@ -2,8 +2,8 @@
 
     python installed.py [--keep FOLDER]
 
-It runs ``andon`` as a user would, in a folder of its own, on a free port of the loopback. ``--keep`` leaves the store and
-the model's golden answers in a folder, if all of it passed: the image takes them from there.
+It runs ``andon`` as a user would, in a folder of its own, on a free port of the loopback. ``--keep`` leaves the store
+and the model's golden answers in a folder, if all of it passed: the image takes them from there.
 """
 
 import argparse

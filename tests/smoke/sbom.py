@@ -1,4 +1,4 @@
-"""The software bill of materials of an image: every Python distribution and Debian package in it, as CycloneDX 1.6 JSON."""
+"""The software bill of materials of an image: its Python distributions and Debian packages, as CycloneDX 1.6 JSON."""
 
 import json
 from hashlib import sha256
@@ -17,8 +17,9 @@ from packageurl import PackageURL
 DISTRIBUTIONS = """
 import json, platform
 from importlib.metadata import distributions
-found = [(d.metadata["Name"], d.version, d.metadata["License-Expression"] or d.metadata["License"] or "") for d in distributions()]
-print(json.dumps({"python": platform.python_version(), "found": sorted(found)}))
+licence = lambda data: data["License-Expression"] or data["License"] or ""
+found = sorted((one.metadata["Name"], one.version, licence(one.metadata)) for one in distributions())
+print(json.dumps({"python": platform.python_version(), "found": found}))
 """
 
 DEBIAN = "${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\n"

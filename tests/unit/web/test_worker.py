@@ -1,4 +1,4 @@
-"""What accepts connections: two servers of one listening socket, each with a place among the workers, as two workers."""
+"""What accepts connections: two servers of one listening socket, each with a place among the workers."""
 
 from contextlib import ExitStack, contextmanager
 

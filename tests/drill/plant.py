@@ -1,0 +1,274 @@
+"""Stop the line: plant defects, one by one, and see at which stage each is stopped. Exit 0 says: where it should be.
+
+    python plant.py [--only NAME ... | --kind KIND ... | --each-kind] [--no-control] [--write]
+    python plant.py --list
+
+A defect of ``catalogue.toml`` is planted in a copy of the tree, and ``tox -m line`` is run there: the stages, in their
+order, that a laptop and GitHub run. First the line is run on a copy without a defect, which must pass all of it;
+``--no-control`` says that it has just passed on this very tree. ``--write`` puts the tables into ``docs/pipeline.md``.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from configparser import ConfigParser
+from dataclasses import dataclass
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+CATALOGUE = Path(__file__).with_name("catalogue.toml")
+PAGE = ROOT / "docs" / "pipeline.md"
+PRODUCTS = {"unit": "andon-*.whl", "gate": "model", "image": "images.json"}
+"""What each stage leaves in ``dist/`` when it has passed."""
+
+UNREAD = ("Dockerfile", "docker-compose.yml")
+"""No unit or component test reads these: with a defect in them alone, what the control made of those stages holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How the line ran on one tree.
+
+    Attributes:
+        stages: seconds of each stage that ran, in order; what was taken from the control is not among them.
+        stopped: the stage that failed, ``None`` if all passed.
+        after: what there is of later stages: there must be nothing.
+        log: all that was printed.
+    """
+
+    stages: dict[str, float]
+    stopped: str | None
+    after: tuple[str, ...]
+    seconds: float
+    log: str
+
+
+def main(arguments=None):
+    """Run the control and the defects that were asked for, print the tables, and return the exit code."""
+    options = parse(arguments)
+    defects = chosen(options)
+    if options.list:
+        for defect in defects:
+            print(f"{defect['name']} ({defect['kind']}, {defect['stage']}): {defect['what']}")
+        return 0
+    line = stages()
+    with tempfile.TemporaryDirectory(prefix="andon-drill-") as folder:
+        drill = Drill(Path(folder), line)
+        control = None if options.no_control else drill.run("control", [])
+        if control:
+            say("control", None, control)
+            if control.stopped:
+                print(f"FAILED: the line stopped at {control.stopped} without a defect")
+                return 1
+            drill.passed = Path(folder, "control", "dist")
+        runs = []
+        for defect in defects:
+            run = drill.run(defect["name"], defect["edit"])
+            say(defect["name"], defect["stage"], run)
+            runs.append((defect, run))
+    tables = {"control": control_table(control)} if control else {}
+    tables["drill"] = drill_table(runs)
+    wrong = [defect["name"] for defect, run in runs if run.stopped != defect["stage"] or run.after]
+    right = f"{len(runs)} of {len(runs)} defects stopped at the stage named for them, and nothing after it ran"
+    verdict = f"FAILED: {', '.join(wrong)}" if wrong else right
+    print(*tables.values(), verdict, sep="\n\n")
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with open(summary, "a", encoding="utf-8") as file:
+            file.write("\n\n".join([*tables.values(), verdict]) + "\n")
+    if options.write:
+        write(**{**tables, "drill": f"{tables['drill']}\n\n{verdict}.\n"})
+    return 1 if wrong else 0
+
+
+def parse(arguments):
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="plant these alone")
+    parser.add_argument("--kind", nargs="+", metavar="KIND", help="plant those of a kind")
+    parser.add_argument("--each-kind", action="store_true", help="plant the first of each kind")
+    parser.add_argument("--no-control", action="store_true", help="it has just passed here, and left dist/")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/pipeline.md")
+    parser.add_argument("--list", action="store_true", help="print the catalogue, and plant nothing")
+    return parser.parse_args(arguments)
+
+
+def chosen(options):
+    """The defects that were asked for, in the order of the catalogue."""
+    defects = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))["defect"]
+    unknown = {*(options.only or ())} - {defect["name"] for defect in defects}
+    unknown |= {*(options.kind or ())} - {defect["kind"] for defect in defects}
+    if unknown:
+        sys.exit(f"not in the catalogue: {', '.join(sorted(unknown))}; --list prints it")
+    if options.only:
+        return [defect for defect in defects if defect["name"] in options.only]
+    if options.kind:
+        return [defect for defect in defects if defect["kind"] in options.kind]
+    if options.each_kind:
+        return list({defect["kind"]: defect for defect in reversed(defects)}.values())[::-1]
+    return defects
+
+
+def stages():
+    """The stages of ``tox -m line``, in their order."""
+    config = ConfigParser(interpolation=None)
+    config.read(ROOT / "tox.ini", encoding="utf-8")
+    (line,) = (text for text in config["tox"]["labels"].splitlines() if text.startswith("line ="))
+    return line.partition("=")[2].replace(",", " ").split()
+
+
+class Drill:
+    """Copies of the tree, and one set of tox environments for all of them.
+
+    Args:
+        folder: for the copies and the environments.
+        line: the stages in their order.
+
+    Attributes:
+        passed: what the line left when it passed on the tree without a defect.
+    """
+
+    def __init__(self, folder, line):
+        self.passed = ROOT / "dist"
+        self._folder = folder
+        self._line = line
+        self._environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("TOX_", "GITHUB_"))},
+            "PYTEST_ADDOPTS": "--exitfirst",
+            "ANDON_IMAGE": "andon-drill",
+            "ANDON_SMOKE_IMAGE": "andon-drill-smoke",
+        }
+
+    def run(self, name, edits):
+        """Run the line on a copy with these edits."""
+        tree, journal = self._folder / name, self._folder / f"{name}.stages"
+        copy_tree(tree)
+        plant(tree, edits)
+        which = ["-m", "line"]
+        if edits and all(edit["file"] in UNREAD for edit in edits):
+            wheel = carry_wheel(self.passed, tree / "dist")
+            repeated = [stage for stage in self._line if stage not in ("unit", "component")]
+            which = ["-e", ",".join(repeated), "--installpkg", str(wheel)]
+        started = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "tox", "run", "--workdir", str(self._folder / "tox"), *which],
+            cwd=tree,
+            env={**self._environ, "ANDON_STAGES": str(journal)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        seconds = time.monotonic() - started
+        entries = [json.loads(one) for one in journal.read_text().splitlines()] if journal.exists() else []
+        passed = {one["stage"]: one["seconds"] for one in entries if one["verdict"] == "passed"}
+        asked = self._line if which[0] == "-m" else which[1].split(",")
+        # The first that did not pass: it failed, or could not even be set up, as with a wheel that can't be built.
+        stopped = next((stage for stage in asked if stage not in passed), None) if done.returncode else None
+        run = Run(
+            stages={one["stage"]: one["seconds"] for one in entries},
+            stopped=stopped,
+            after=self._after(stopped, tree, entries),
+            seconds=seconds,
+            log=done.stdout,
+        )
+        if name != "control":
+            shutil.rmtree(tree)
+        return run
+
+    def _after(self, stopped, tree, entries):
+        """Stages that ran after the one that stopped the line, and what it or they left for others."""
+        if stopped is None:
+            return ()
+        place = self._line.index(stopped)
+        ran = [one["stage"] for one in entries if self._line.index(one["stage"]) > place]
+        made = [
+            what
+            for stage, what in PRODUCTS.items()
+            if self._line.index(stage) >= place and any((tree / "dist").glob(what))
+        ]
+        return (*ran, *made)
+
+
+def copy_tree(tree):
+    """Copy what git knows or would know of the checkout, without the test that every planted defect fails by itself."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if name != "tests/unit/test_drill_catalogue.py" and (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
+
+
+def plant(tree, edits):
+    """Make the edits; each must find its text exactly once."""
+    for edit in edits:
+        path = tree / edit["file"]
+        text = path.read_text(encoding="utf-8")
+        if text.count(edit["find"]) != 1:
+            sys.exit(f"{edit['file']} does not hold this exactly once: {edit['find']!r}")
+        path.write_text(text.replace(edit["find"], edit["replace"]), encoding="utf-8")
+
+
+def carry_wheel(source, target):
+    """Copy the control's wheel, and return it."""
+    target.mkdir()
+    (wheel,) = source.glob("andon-*.whl")
+    return shutil.copy2(wheel, target)
+
+
+def say(name, stage, run):
+    """A line about a run, at once; and its last words where it went wrong."""
+    where = f"stopped at {run.stopped}" if run.stopped else "passed everything"
+    wrong = run.stopped != stage or run.after
+    print(f"{name}: {where} after {run.seconds:.0f} s{', WRONG' if wrong else ''}", file=sys.stderr, flush=True)
+    if wrong:
+        print(*run.log.splitlines()[-40:], sep="\n", file=sys.stderr, flush=True)
+
+
+def control_table(control):
+    """The stages and their seconds."""
+    rows = [f"| `{stage}` | {seconds:.0f} |" for stage, seconds in control.stages.items()]
+    return "\n".join(["| stage | seconds |", "|---|---|", *rows, f"| all | {control.seconds:.0f} |"])
+
+
+def drill_table(runs):
+    """Every defect, where it should be stopped, where it was, and what ran after."""
+    head = ["| defect | kind | should stop at | stopped at | seconds | ran after it |", "|---|---|---|---|---|---|"]
+    rows = [
+        f"| {defect['name']}: {defect['what']} | {defect['kind']} | {defect['stage']} | {run.stopped or '**nowhere**'} "
+        f"| {run.seconds:.0f} | {', '.join(run.after) or 'nothing'} |"
+        for defect, run in runs
+    ]
+    return "\n".join([*head, *rows])
+
+
+def write(**tables):
+    """Put each table between its markers in the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        before, begin, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        if not begin or not end:
+            sys.exit(f"{PAGE.name} has no markers of {name}")
+        text = f"{before}{begin}{table}\n{end}{after}"
+    PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
