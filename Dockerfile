@@ -21,6 +21,7 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
 FROM scratch AS wheel-carried
 COPY dist/andon-*.whl /wheel/
 
+# hadolint ignore=DL3006
 FROM wheel-${PARTS} AS wheel
 
 FROM python:${PYTHON}-slim-bookworm AS model-made
@@ -35,6 +36,7 @@ RUN andon demo --store /model/store && cp /model/store/versions/*/golden.json /m
 FROM scratch AS model-carried
 COPY dist/model /model
 
+# hadolint ignore=DL3006
 FROM model-${PARTS} AS model
 
 FROM python:${PYTHON}-slim-bookworm AS packages

@@ -87,13 +87,12 @@ def score(
     if not out.parent.is_dir():
         raise EventsError(file=str(out), message="there is no such folder to write to")
     n_rows = 0
-    with replacing(out) as file:
-        with closing(writer_class(file)) as writer, Behind() as behind:
-            for done, hashes in ahead(_hashed(events, predictor.schema)):
-                probabilities = predictor.predict_hashes(hashes)
-                behind.submit(writer.write, probabilities)
-                n_rows += len(probabilities)
-                progress(done)
+    with replacing(out) as file, closing(writer_class(file)) as writer, Behind() as behind:
+        for done, hashes in ahead(_hashed(events, predictor.schema)):
+            probabilities = predictor.predict_hashes(hashes)
+            behind.submit(writer.write, probabilities)
+            n_rows += len(probabilities)
+            progress(done)
     return n_rows
 
 

@@ -61,7 +61,7 @@ def measure(store, versions, bodies, expected, worker_class, options):
     log = store.root.with_name(f"{worker_class}.log")
     with served(store.root, workers=options.workers, worker_class=worker_class, log=log) as server:
         with Load(server.port, options.connections, bodies, expected) as load:
-            position, turns = 0, {version: 0 for version in versions}
+            position, turns = 0, dict.fromkeys(versions, 0)
             turns[versions[0]] = 1
             for number in range(options.changes):
                 load.current = None

@@ -72,7 +72,7 @@ measure() {
 }
 
 service='service.web:create_app()' nothing='nothing:create_app()'
-for round in $(seq "$rounds"); do
+for _ in $(seq "$rounds"); do
     measure fair "$service"
     measure fair-python "$service" --http-parser python
     measure fair-reuse "$service" --reuse-port

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,10 +114,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(group: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):  # nobody of it is left
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass  # nobody of it is left
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -146,10 +144,8 @@ class _Sampler:
         while not self._done.wait(0.1):
             total = 0
             for one in family(self._pid):
-                try:
+                with suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it ended meanwhile
                     total += one.memory_full_info().pss
-                except (psutil.NoSuchProcess, psutil.AccessDenied):
-                    pass  # it ended meanwhile
             self._peak = max(self._peak, total)
 
 

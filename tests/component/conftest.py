@@ -83,7 +83,7 @@ def flights():
                 "flight": int(random.integers(1, 500)),
                 "origin": origin,
                 "hour": hour,
-                "holiday": bool(random.random() < 0.1),
+                "holiday": random.random() < 0.1,
                 "temp": None if random.random() < 0.1 else round(float(random.normal(15, 9)), 1),
                 "gate": None if random.random() < 0.3 else f"{random.integers(40):03}",
             }

@@ -17,12 +17,12 @@ import signal
 import sys
 import tempfile
 
-ERRORS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "full": errno.ENOSPC, "dead": errno.EIO}
-ERRORS["EIO, again, power cut"] = errno.EIO
+AGAIN = "EIO, again, power cut"
+ERRORS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "full": errno.ENOSPC, "dead": errno.EIO, AGAIN: errno.EIO}
 LASTING = {"full": ("create", "write", "make folder"), "dead": ()}
 """From the n-th operation on, and of these sorts only (none named: all)."""
 
-LOSES_ALL = ("power cut", "EIO, again, power cut")
+LOSES_ALL = ("power cut", AGAIN)
 """Everything that was not synced is lost. The second: one error, and it is cut after the command was run again."""
 
 LOSES_DATA = "power cut, entries first"
@@ -74,9 +74,12 @@ class Disk:
         elif event == "os.rename":
             source, target, source_folder, target_folder = arguments
             self._entry("rename", target, target_folder, source=_absolute(source, source_folder))
-        elif event in ("os.truncate", "os.utime") and not isinstance(arguments[0], int):
-            if self._is_ours(path := _absolute(arguments[0], -1)):
-                self._operation(event, path)
+        elif (
+            event in ("os.truncate", "os.utime")
+            and not isinstance(arguments[0], int)
+            and self._is_ours(path := _absolute(arguments[0], -1))
+        ):
+            self._operation(event, path)
 
     def _entry(self, what, path, folder, source=None):
         """An operation on the entry of a folder, and how to undo it where a power cut undoes it."""

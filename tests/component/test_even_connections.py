@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -32,14 +32,10 @@ def living(server):
 def sockets(pid):
     """The inodes of a process's sockets."""
     found = set()
-    try:
+    with suppress(OSError):  # the process ended in between
         for file in Path(f"/proc/{pid}/fd").iterdir():
-            try:
+            with suppress(OSError):  # closed in between
                 found.update(re.findall(r"socket:\[(\d+)\]", os.readlink(file)))
-            except OSError:
-                pass  # closed in between
-    except OSError:
-        pass  # ended in between
     return found
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 from itertools import combinations
@@ -552,10 +553,8 @@ def test_no_bytes_in_a_header_give_another_error(tmp_path_factory, content, nois
     text = GOOD_HEADER[:position] + noise + GOOD_HEADER[position + len(noise) :]
     version = signed(folder, weights=headed(text) + content(1)["weights"].tobytes())
     if text != GOOD_HEADER:
-        try:
+        with suppress(ArtefactInvalid):
             artefact.load(folder, version)
-        except ArtefactInvalid:
-            pass
     shutil.rmtree(folder)
 
 

@@ -87,7 +87,7 @@ def test_strange_bytes_at_the_end_get_a_line_of_their_own(log):
 
 
 def decoding_error(data):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(orjson.JSONDecodeError) as caught:
         orjson.loads(data)
     return repr(caught.value)
 

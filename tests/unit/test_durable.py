@@ -31,7 +31,7 @@ def test_a_replacement_that_fails_leaves_the_old_content_and_nothing_else(tmp_pa
     folder = tmp_path / "file"
     folder.mkdir()
     (folder / "inside").write_bytes(b"kept")
-    with pytest.raises(OSError):
+    with pytest.raises(IsADirectoryError):
         replace_file(folder, b"new")
     assert (folder / "inside").read_bytes() == b"kept"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -19,7 +19,7 @@ def serving(status, body=b"{}", *, host="127.0.0.1", raw=None):
     """A server that gives every request this answer; the server, with the paths it was asked for."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
+        def do_GET(self):  # noqa: N802 - http.server's name
             self.server.paths.append(self.path)
             if raw is not None:
                 self.wfile.write(raw)

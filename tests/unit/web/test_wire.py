@@ -92,10 +92,10 @@ def test_a_body_that_breaks_off_is_what_there_was():
 def test_after_an_error_the_connection_is_not_used_again():
     class Broken(Source):
         def chunk(self, size_hint=None):
-            raise OSError
+            raise ConnectionResetError
 
     body = StatedBody(LengthReader(Broken(b"", 1), 100))
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionResetError):
         body.read(100)
     assert body.failed
 
