@@ -7,6 +7,7 @@ and the model's golden answers in a folder, if all of it passed: the image takes
 """
 
 import argparse
+import json
 import os
 import shutil
 import socket
@@ -38,6 +39,7 @@ def main(arguments=None):
         print(f"demo: version {version} in {time.monotonic() - started:.1f} s", flush=True)
         golden = store / "versions" / version / "golden.json"
         verdict = serve(store, golden, folder)
+        summarise(store / "versions" / version / "reports" / "gate.json")
         if verdict == 0 and options.keep:
             keep(store, golden, options.keep)
             print(f"carried on: model {version}")
@@ -65,6 +67,18 @@ def keep(store, golden, folder):
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(store, folder / "store")
     shutil.copy(golden, folder)
+
+
+def summarise(report):
+    """Put the gate's table into the job's summary on GitHub."""
+    if not (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return
+    lines = ["| gate | metric | value | |", "|---|---|---|---|"]
+    for check in json.loads(report.read_text(encoding="utf-8"))["checks"]:
+        verdict = "waived" if check.get("waived") else "passed" if check["passed"] else "**failed**"
+        lines.append(f"| {check['gate']} | {check['metric']} | {check['value']} | {verdict} |")
+    with open(summary, "a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n\n")
 
 
 def free_port():
