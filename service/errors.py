@@ -23,7 +23,7 @@ class Problem:
     is sent to clients.
     """
 
-    path: str
+    path: str = ""
     expected: str
     found: str
 

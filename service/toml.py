@@ -23,9 +23,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        problem = Problem(path="", expected="a readable file", found=error.strerror or "another")
+        problem = Problem(expected="a readable file", found=error.strerror or "another")
     except UnicodeDecodeError as error:
-        problem = Problem(path="", expected="UTF-8", found=f"another byte at {error.start}")
+        problem = Problem(expected="UTF-8", found=f"another byte at {error.start}")
     except (ValueError, RecursionError) as error:  # ValueError: also of an integer with thousands of digits
-        problem = Problem(path="", expected="TOML", found=str(error))
+        problem = Problem(expected="TOML", found=str(error))
     raise DocumentError(document=path.name, problems=[problem])

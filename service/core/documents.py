@@ -21,7 +21,7 @@ MAX_KEYS = 100
 
 def fault(expected: str, found: str) -> ma.ValidationError:
     """A marshmallow error that carries a :class:`Problem`, whose path ``problems`` adds."""
-    return ma.ValidationError([Problem(path="", expected=expected, found=found)])
+    return ma.ValidationError([Problem(expected=expected, found=found)])
 
 
 def problems(messages: object, path: tuple[str, ...] = ()) -> Iterator[Problem]:
@@ -34,7 +34,7 @@ def problems(messages: object, path: tuple[str, ...] = ()) -> Iterator[Problem]:
             yield from problems(inner, path)
     else:
         if not isinstance(messages, Problem):
-            messages = Problem(path="", expected=str(messages), found="another")
+            messages = Problem(expected=str(messages), found="another")
         yield replace(messages, path=".".join(path))
 
 
@@ -48,8 +48,8 @@ class Document(ma.Schema):
         super().__init__(**options)
         known = ", ".join(field.data_key or name for name, field in self.fields.items())
         own: dict[str, Any] = {
-            "unknown": Problem(path="", expected=f"one of the keys {known}", found="an unknown key"),
-            "type": Problem(path="", expected="an object", found="something else"),
+            "unknown": Problem(expected=f"one of the keys {known}", found="an unknown key"),
+            "type": Problem(expected="an object", found="something else"),
         }
         self.error_messages = {**self.error_messages, **own}
 
@@ -58,8 +58,8 @@ class Strict(ma.fields.Field[Any]):
     """A value of exactly one type: nothing is coerced, so that ``true`` is no number and ``"1"`` is no count."""
 
     def __init__(self, kind: type | tuple[type, ...], expected: str, **options: Any) -> None:
-        problem = [Problem(path="", expected=expected, found="nothing: it is required")]
-        null = [Problem(path="", expected=expected, found="null")]
+        problem = [Problem(expected=expected, found="nothing: it is required")]
+        null = [Problem(expected=expected, found="null")]
         super().__init__(error_messages={"required": problem, "null": null}, **options)
         self.kind = kind
         self.expected = expected
@@ -128,7 +128,7 @@ class _Crosses(Strict):
             found = _cross_fault(cross, value[:index])
             if found:
                 expected = "a list of two or more different field names, written once"
-                faults[index] = [Problem(path="", expected=expected, found=found)]
+                faults[index] = [Problem(expected=expected, found=found)]
         if faults:
             raise ma.ValidationError(faults)
         return tuple(tuple(cross) for cross in value)
@@ -154,10 +154,10 @@ class _FieldDocument(Document):
     @ma.validates_schema
     def _bins_go_with_numbers(self, data: dict[str, Any], **_: Any) -> None:
         if data["type"] == "number" and "bins" not in data:
-            problem = Problem(path="", expected='bins: a list of edges or "log2"', found="a number without bins")
+            problem = Problem(expected='bins: a list of edges or "log2"', found="a number without bins")
             raise ma.ValidationError({"bins": [problem]})
         if data["type"] != "number" and "bins" in data:
-            problem = Problem(path="", expected="bins for a number only", found=f"bins for type {data['type']}")
+            problem = Problem(expected="bins for a number only", found=f"bins for type {data['type']}")
             raise ma.ValidationError({"bins": [problem]})
 
 
@@ -201,14 +201,14 @@ class SchemaDocument(Document):
         for index, cross in enumerate(data["crosses"]):
             for unknown in (name for name in cross if name not in names):
                 expected = f"names of fields ({', '.join(names)})"
-                problem = Problem(path="", expected=expected, found=f"the unknown field {unknown!r}")
+                problem = Problem(expected=expected, found=f"the unknown field {unknown!r}")
                 faults.setdefault("crosses", {}).setdefault(index, []).append(problem)
         for role in ("label", "timestamp"):
             if data[role] in names:
-                problem = Problem(path="", expected=f"no field of the {role}'s name", found=f"the field {data[role]!r}")
+                problem = Problem(expected=f"no field of the {role}'s name", found=f"the field {data[role]!r}")
                 faults[role] = [problem]
         if data["timestamp"] == data["label"]:
-            problem = Problem(path="", expected="another column than the label", found=f"{data['label']!r} again")
+            problem = Problem(expected="another column than the label", found=f"{data['label']!r} again")
             faults["timestamp"] = [problem]
         if faults:
             raise ma.ValidationError(faults)
@@ -238,7 +238,7 @@ class _FeatureValue(ma.fields.Field[Any]):
 
     def __init__(self, feature: Field, **options: Any) -> None:
         absent = feature.absent()
-        problem = [Problem(path="", expected=absent.expected, found=absent.found)]
+        problem = [Problem(expected=absent.expected, found=absent.found)]
         super().__init__(
             required=feature.required,
             allow_none=True,
@@ -284,7 +284,7 @@ class RequestDocument:
                 raise TooManyRows(rows=len(given), most=max_rows)
             if len(body) > MAX_KEYS:
                 found = f"one with {len(body)} keys"
-                raise InvalidRequest([Problem(path="", expected="an object with the key instances", found=found)])
+                raise InvalidRequest([Problem(expected="an object with the key instances", found=found)])
         try:
             instances: list[dict[str, Any]] = self._request.load(body)["instances"]
         except ma.ValidationError as error:

@@ -57,7 +57,7 @@ def load_contract(document: object, *, source: str) -> Contract:
     )
     if not (contract.quality or contract.costs or contract.changes or contract.slices):
         expected = f"a threshold for at least one metric ({', '.join((*QUALITY, *COSTS))}), change or slice"
-        raise DocumentError(document=source, problems=[Problem(path="", expected=expected, found="none")])
+        raise DocumentError(document=source, problems=[Problem(expected=expected, found="none")])
     return contract
 
 
@@ -126,7 +126,7 @@ def _compared(given: dict[str, Any]) -> dict[str, Any]:
     needed = math.ceil(round(2.0 / (1.0 - confidence), 6))  # one resample beyond each end of the interval
     if replicates < needed:
         expected = f"at least {needed:,} for a confidence of {confidence:g}"
-        raise ma.ValidationError({"replicates": [Problem(path="", expected=expected, found=f"{replicates:,}")]})
+        raise ma.ValidationError({"replicates": [Problem(expected=expected, found=f"{replicates:,}")]})
     return given
 
 
@@ -149,11 +149,11 @@ def _slice(given: Mapping[str, Any]) -> SliceRule:
     wrong = []
     if not quality and not changes:
         expected = f"a threshold ({', '.join(QUALITY)} or change)"
-        wrong.append(Problem(path="", expected=expected, found="none"))
+        wrong.append(Problem(expected=expected, found="none"))
     if "seen" in given and "values" in given:
-        wrong.append(Problem(path="", expected="either values or seen", found="both"))
+        wrong.append(Problem(expected="either values or seen", found="both"))
     if "training_rows" in given and "seen" not in given:
-        wrong.append(Problem(path="", expected="training_rows only with seen", found="training_rows without it"))
+        wrong.append(Problem(expected="training_rows only with seen", found="training_rows without it"))
     if wrong:
         raise ma.ValidationError(wrong)
     others = _those(given, ("field", "values", "seen", "training_rows", "min_rows", "allow_few_rows"))

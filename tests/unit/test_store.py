@@ -3,13 +3,15 @@
 import os
 import shutil
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 
 from service.artefact import MANIFEST
-from service.errors import ArtefactInvalid, NotBlessed, StoreError, VersionNotFound
+from service.errors import ArtefactInvalid, NoModel, NotBlessed, StoreError, VersionNotFound
 from service.pointer import Override
+from service.store import utc_now
 
 # Versions
 
@@ -119,9 +121,15 @@ def test_a_version_that_is_not_there_is_refused(store, content):
 def test_a_version_that_was_removed_meanwhile_gets_no_report(store, blessed):
     version = blessed(1)
     shutil.rmtree(store.versions / version)
-    with pytest.raises(VersionNotFound):
+    with pytest.raises(VersionNotFound) as caught:
         store.write_report(version, {})
+    assert caught.value.version == version
     assert store.version_ids() == []
+
+
+def test_a_report_is_kept_so_that_a_person_can_read_it_too(store, content):
+    path = store.write_report(store.add(**content(1)), {"passed": True, "rows": 1})
+    assert path.read_text() == '{\n  "passed": true,\n  "rows": 1\n}\n'
 
 
 def test_the_page_of_a_report_comes_and_goes_with_it(store, content):
@@ -278,7 +286,7 @@ def test_an_override_never_makes_current_what_is_damaged(store, blessed, damage)
 
 @pytest.mark.parametrize("override", ["", " ", "\n\t\u3000"])
 def test_an_override_needs_a_reason(store, blessed, override):
-    with pytest.raises(ValueError, match="an override needs a reason"):
+    with pytest.raises(ValueError, match="^an override needs a reason$"):
         store.promote(blessed(1), actor="me", override=override)
     assert store.pointer() is None
 
@@ -347,10 +355,44 @@ def test_a_version_that_stands_on_an_override_stays_so_until_a_gate_compares_it_
     assert store.promote(late, actor="tests").override(late) is None
 
 
-def test_a_version_that_served_only_by_an_override_does_not_return_without_one(store, blessed, release, content):
-    release(blessed(1))
-    unproven, second = store.add(**content(2)), blessed(3)
+@pytest.mark.parametrize("compared", [False, True])
+def test_a_version_that_served_only_by_an_override_does_not_return_without_one(
+    store, blessed, release, content, good_report, compared
+):
+    first, unproven, second = blessed(1), store.add(**content(2)), blessed(3)
+    release(first)
     store.promote(unproven, actor="tests", override="urgent")
     release(second)
+    if compared:  # with the one that it took the place of, when it is another that it would replace
+        store.write_report(unproven, good_report(unproven, first))
     with pytest.raises(NotBlessed):
         store.promote(unproven, actor="tests")
+
+
+def test_a_version_that_served_may_return_on_the_report_that_it_passed_with(store, blessed, release):
+    first, second = blessed(1), blessed(2)
+    release(first)
+    release(second)
+    assert store.promote(first, actor="tests").predecessors == (second, first)
+
+
+# Words
+
+
+def test_the_clock_of_a_store_is_utc_to_the_second():
+    now = datetime.now(timezone.utc)
+    told = datetime.strptime(utc_now(), "%Y-%m-%dT%H:%M:%S+00:00").replace(tzinfo=timezone.utc)
+    assert abs(told - now) < timedelta(minutes=1)
+
+
+def test_where_nothing_was_promoted_nothing_is_current_and_nothing_rolled_back(store):
+    with pytest.raises(NoModel, match="^no version was promoted in the store$"):
+        store.current()
+    with pytest.raises(NoModel, match="^nothing was ever promoted in this store$"):
+        store.rollback(actor="me")
+
+
+def test_who_gives_no_reason_for_a_rollback_has_none_in_the_log(store, blessed, release):
+    release(blessed(1))
+    release(blessed(2))
+    assert store.rollback(actor="me").change.reason == ""

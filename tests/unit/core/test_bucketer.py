@@ -148,6 +148,7 @@ def test_a_bucket_is_spark_s_pmod_of_the_signed_hash(hashed, exponent):
         ("a\\b", "c\\", r"pmod(xxhash64('a\\b', 'c\\'), 16)"),
         ("f", "\\'", r"pmod(xxhash64('f', '\\\''), 16)"),
         ("città", "机场", "pmod(xxhash64('città', '机场'), 16)"),
+        ("f", "${x}", r"pmod(xxhash64('f', '\u0024{x}'), 16)"),
     ],
 )
 def test_the_sql_quotes_quotes_and_backslashes(field, value, expected):

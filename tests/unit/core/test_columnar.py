@@ -10,6 +10,7 @@ from service.core import bucketer
 from service.core.columnar import CODED_TEXT, column_of, encode_columns, hash_columns
 from service.core.documents import load_schema
 from service.core.encoder import Encoder
+from service.kernels.library import ALL_SET
 
 
 def test_spark_gives_the_same_buckets_through_columns(spark_vectors, cross_schema):
@@ -138,3 +139,18 @@ def test_columns_of_different_lengths_are_refused(schema, as_columns):
 def test_an_array_of_another_type_is_no_column(kind):
     with pytest.raises(TypeError, match=f"type {kind}"):
         column_of(pa.nulls(2, kind))
+
+
+def test_an_array_of_no_rows_needs_nothing_in_its_buffers():
+    nothing = pa.py_buffer(b"")
+    text = column_of(pa.Array.from_buffers(pa.string(), 0, [None, nothing, nothing]))
+    assert (text.offsets.tolist(), text.data.size) == ([0], 0)
+    bits = column_of(pa.Array.from_buffers(pa.bool_(), 0, [None, None]))
+    assert (len(bits), bits.values.bits.dtype, bits.values.bits.size) == (0, np.uint8, 0)
+    assert [len(column_of(pa.Array.from_buffers(kind, 0, [None, None]))) for kind in (pa.int64(), pa.float64())] == [0, 0]
+
+
+def test_where_no_row_is_missing_no_row_is_asked():
+    for values in ([1, 2], [None, 1, 2]):
+        array = pa.array(values, pa.int64())
+        assert column_of(array.slice(array.null_count)).valid is ALL_SET

@@ -56,6 +56,21 @@ def naive_metrics(labels, probabilities):
     return np.array([loss, loss / base, roc_auc_score(labels, probabilities), probabilities.mean() / share])
 
 
+def placements(scores, others):
+    """The share of the others that each score is above, a tie counted half."""
+    others = np.sort(others)
+    return (np.searchsorted(others, scores) + np.searchsorted(others, scores, side="right")) / 2 / len(others)
+
+
+def delong(labels, candidate, baseline):
+    """The standard error of the change of the AUC (DeLong et al. 1988)."""
+    variance = 0.0
+    for label in (0, 1):
+        of_models = [placements(model[labels == label], model[labels != label]) for model in (candidate, baseline)]
+        variance += np.var(of_models[0] - of_models[1], ddof=1) / np.count_nonzero(labels == label)
+    return math.sqrt(variance)
+
+
 @pytest.fixture(scope="module")
 def sample():
     return POPULATION.rows(np.random.default_rng(3), 400)
@@ -87,7 +102,7 @@ def test_it_agrees_with_resampling_the_rows_and_scikit_learn_s_metrics(sample, n
 
 
 @pytest.mark.parametrize("decimals", [None, 2])
-@pytest.mark.parametrize("n_rows", [2, 400, 300_000, 600_000])
+@pytest.mark.parametrize("n_rows", [2, 400, 300_000, 2**19 + 1])
 def test_the_values_are_those_of_the_metrics(n_rows, decimals):
     """Over one block of rows and over several, with runs of equal predictions across their borders."""
     random = np.random.default_rng(5)
@@ -104,21 +119,17 @@ def test_the_values_are_those_of_the_metrics(n_rows, decimals):
         assert comparison.change.value == pytest.approx(change, abs=1e-12)
         assert comparison.relative.value == pytest.approx(change / comparison.baseline, abs=1e-12)
         assert comparison.change.rows == comparison.relative.rows == n_rows
+    if n_rows > 2:
+        error = delong(labels, candidate, baseline)
+        assert found["auc"].change.standard_error == pytest.approx(error, rel=0.4)  # 40 resamples of 100 groups
 
 
 @pytest.mark.parametrize("decimals", [None, 1])
 def test_the_standard_error_of_the_auc_is_delong_s(decimals):
     labels, *models = POPULATION.rows(np.random.default_rng(6), 1_500)
     models = models if decimals is None else [model.round(decimals) for model in models]
-    spread = {1: [], 0: []}
-    for model in models:
-        ones, zeros = model[labels == 1, np.newaxis], model[labels == 0]
-        order = (ones > zeros) + (ones == zeros) / 2
-        spread[1].append(order.mean(axis=1))
-        spread[0].append(order.mean(axis=0))
-    variance = sum(np.var(candidate - baseline, ddof=1) / len(candidate) for candidate, baseline in spread.values())
     found = compare(labels, *models, replicates=6_000)["auc"].change
-    assert found.standard_error == pytest.approx(math.sqrt(variance), rel=0.04)
+    assert found.standard_error == pytest.approx(delong(labels, *models), rel=0.04)
 
 
 def test_95_of_100_intervals_hold_the_true_change():
@@ -233,6 +244,7 @@ ALL, NONE = set(METRICS), set()
 PARTLY_DEFINED = [
     ("no rows", [], [], [], NONE, NONE),
     ("one row", [1], [0.3], [0.4], {"log_loss", "calibration_ratio"}, NONE),
+    ("two rows", [0, 1], [0.2, 0.6], [0.3, 0.5], ALL, {"log_loss"}),
     ("zeros only", [0] * 50, [0.3] * 50, [0.4] * 50, {"log_loss"}, {"log_loss"}),
     ("ones only", [1] * 50, [0.3] * 50, [0.4] * 50, *[{"log_loss", "calibration_ratio"}] * 2),
     ("candidate NaN", [0, 1] * 50, [0.3] * 99 + [math.nan], [0.4] * 100, NONE, NONE),
@@ -303,6 +315,23 @@ TWO = np.array([0, 1], dtype=np.int8), np.array([0.2, 0.6]), np.array([0.3, 0.5]
 def test_a_parameter_outside_its_bounds_is_refused(parameters, said):
     with pytest.raises(ValueError, match=said):
         compare(*TWO, **parameters)
+
+
+def test_the_bounds_themselves_are_within():
+    for groups in (2, 2**16):
+        known(compare(*TWO, groups=groups)["log_loss"].change)
+
+
+def test_as_many_groups_as_rows_are_a_group_for_each_row(sample):
+    assert compare(*sample, replicates=40, groups=400) == compare(*sample, replicates=40, groups=10_000)
+
+
+def test_in_whatever_groups_rows_fall_the_values_are_those_of_all():
+    labels, candidate, baseline = np.array([0, 1, 1], np.int8), np.array([0.2, 0.6, 0.7]), np.array([0.3, 0.5, 0.5])
+    expected = evaluate(labels, candidate)
+    for seed in range(20):  # of three rows in two groups, all are in the first one time in eight
+        for metric, comparison in compare(labels, candidate, baseline, groups=2, seed=seed, replicates=40).items():
+            assert comparison.candidate == pytest.approx(getattr(expected, metric))
 
 
 def test_39_replicates_are_enough_for_95_percent_and_19_for_90():
