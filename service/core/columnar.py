@@ -70,7 +70,7 @@ def _valid(array: pa.Array) -> Bitmap:
 
 
 def _values(buffer: pa.Buffer | None, dtype: type[Scalar], start: int, count: int) -> NDArray[Scalar]:
-    if buffer is None:
+    if buffer is None or not count:
         return np.empty(0, dtype=dtype)
     return np.frombuffer(buffer, dtype=dtype, count=count, offset=start * np.dtype(dtype).itemsize)
 

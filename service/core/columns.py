@@ -188,7 +188,7 @@ def encode_columns(schema: Schema, columns: Mapping[str, Column]) -> Buckets:
 def bin_indices(bins: Bins, values: NDArray[np.float64]) -> NDArray[np.int64]:
     """``features.bin_index`` of many numbers; of one that is not finite, it means nothing."""
     if bins != "log2":
-        return np.searchsorted(np.asarray(bins), values, side="right").astype(np.int64)
+        return np.searchsorted(np.asarray(bins, dtype=np.float64), values, side="right").astype(np.int64)
     exponents = np.frexp(values)[1].astype(np.int64)
     signed: NDArray[np.int64] = np.where(np.abs(values) < 1.0, 0, np.where(values > 0, exponents, -exponents))
     return signed
