@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 DIST = Path(__file__).resolve().parents[1] / "dist"
+CHANGELOG = str(Path(__file__).with_name("check_changelog.py"))
 
 
 def main(arguments):
@@ -23,6 +24,9 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     name, reference = arguments[0].lower(), re.sub(r"[^\w.-]", "-", arguments[1])
+    if reference.startswith("v") and subprocess.run([sys.executable, CHANGELOG, "--release", reference]).returncode != 0:
+        print(f"publish: FAILED: {reference} is not a release")
+        return 1
     images = json.loads((DIST / "images.json").read_text(encoding="utf-8"))
     run("load", "--input", str(DIST / "images.tar"))
     service = images["service"]
