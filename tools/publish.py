@@ -24,7 +24,8 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     name, reference = arguments[0].lower(), re.sub(r"[^\w.-]", "-", arguments[1])
-    if reference.startswith("v") and subprocess.run([sys.executable, CHANGELOG, "--release", reference]).returncode != 0:
+    check = [sys.executable, CHANGELOG, "--release", reference]
+    if reference.startswith("v") and subprocess.run(check, check=False).returncode != 0:
         print(f"publish: FAILED: {reference} is not a release")
         return 1
     images = json.loads((DIST / "images.json").read_text(encoding="utf-8"))
