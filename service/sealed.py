@@ -96,6 +96,8 @@ def array_in(data: memoryview, *, name: str, dtype: np.dtype[Any], shape: tuple[
     size = head.tell() + dtype.itemsize * shape[0]
     if found_shape != shape or found_dtype != dtype or len(data) != size:
         raise ArtefactInvalid(version=version, reason=f"{name} is not {dtype} of shape {shape}")
+    if head.tell() % dtype.alignment:  # memoryview can't index what is not aligned
+        raise ArtefactInvalid(version=version, reason=f"{name} begins at byte {head.tell()}, which is not aligned")
     return np.frombuffer(data, dtype=dtype, offset=head.tell())
 
 

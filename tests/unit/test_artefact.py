@@ -534,6 +534,7 @@ BAD_HEADERS = [
     headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (-257,)}"),
     headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (257L,)}"),
     headed(b"  \n {'descr': \n\\'<f4'\n  x\n y"),
+    headed(GOOD_HEADER),  # after which the numbers are not aligned
     b"\x93NUMPY\x01\x00\xff\xff" + GOOD_HEADER,
     b"\x93NUMPY\x02\x00" + len(GOOD_HEADER).to_bytes(4, "little") + GOOD_HEADER,
     b"\x93NUMPY\x09\x09" + len(GOOD_HEADER).to_bytes(2, "little") + GOOD_HEADER,
