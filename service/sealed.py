@@ -96,7 +96,10 @@ def array_in(data: memoryview, *, name: str, dtype: np.dtype[Any], shape: tuple[
     size = head.tell() + dtype.itemsize * shape[0]
     if found_shape != shape or found_dtype != dtype or len(data) != size:
         raise ArtefactInvalid(version=version, reason=f"{name} is not {dtype} of shape {shape}")
-    return np.frombuffer(data, dtype=dtype, offset=head.tell())
+    array = np.frombuffer(data, dtype=dtype, offset=head.tell())
+    if not array.flags.aligned:  # numpy pads every header; what is not aligned can't be read without a copy
+        raise ArtefactInvalid(version=version, reason=f"{name} does not begin where its type may")
+    return array
 
 
 def array_parts(array: NDArray[Any]) -> tuple[bytes, memoryview]:

@@ -534,6 +534,7 @@ BAD_HEADERS = [
     headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (-257,)}"),
     headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (257L,)}"),
     headed(b"  \n {'descr': \n\\'<f4'\n  x\n y"),
+    headed(GOOD_HEADER),  # whose weights begin in the middle of a word
     b"\x93NUMPY\x01\x00\xff\xff" + GOOD_HEADER,
     b"\x93NUMPY\x02\x00" + len(GOOD_HEADER).to_bytes(4, "little") + GOOD_HEADER,
     b"\x93NUMPY\x09\x09" + len(GOOD_HEADER).to_bytes(2, "little") + GOOD_HEADER,
@@ -552,9 +553,8 @@ def test_no_bytes_in_a_header_give_another_error(tmp_path_factory, content, nois
     artefact.write(folder, **content(1))
     text = GOOD_HEADER[:position] + noise + GOOD_HEADER[position + len(noise) :]
     version = signed(folder, weights=headed(text) + content(1)["weights"].tobytes())
-    if text != GOOD_HEADER:
-        with suppress(ArtefactInvalid):
-            artefact.load(folder, version)
+    with suppress(ArtefactInvalid):
+        artefact.load(folder, version)
     shutil.rmtree(folder)
 
 
