@@ -16,7 +16,7 @@ The map of the house. Imports run downward only; ``tox -e lint`` checks it.
     toml          the files that users write     artefact     one immutable model folder (sealed: how it is opened)
     core          pure: bucketer, features, encoder, model, learner, metrics, comparison, profile, predictor
     kernels       the loops over rows, compiled from C
-    errors        one tree of errors that carry data
+    errors        one tree of errors that carry data                 revision     which sources this was built from
 """
 
 __version__ = "0.1.0"

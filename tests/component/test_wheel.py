@@ -16,6 +16,7 @@ from service.kernels import build
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("build_backend.py", "LICENSE", "MANIFEST.in", "pyproject.toml", "README.md", "setup.py")
 BUILD = "import sys, build_backend; print(build_backend.build_wheel(sys.argv[1]))"
+REVISION = "import build_backend; print(build_backend.revision())"
 REQUIRES = "import build_backend as b; print(*b.get_requires_for_build_wheel(), *b.get_requires_for_build_editable())"
 
 
@@ -32,10 +33,15 @@ def source(tmp_path_factory):
 
 def in_source(source, program, *arguments, **environ):
     """What a program prints last when run in that folder."""
-    command, env = [sys.executable, "-c", program, *map(str, arguments)], {**os.environ, **environ}
-    done = subprocess.run(command, cwd=source, env=env, capture_output=True, text=True, check=False)
+    done = run_in_source(source, program, *arguments, **environ)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
+
+
+def run_in_source(source, program, *arguments, **environ):
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    env = {**os.environ, "ANDON_REVISION": "", **environ}
+    return subprocess.run(command, cwd=source, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.skipif(build.system_compiler() is None, reason="there is no C compiler on this machine")
@@ -50,9 +56,66 @@ def test_a_wheel_holds_the_library_instead_of_the_c_and_serves_every_python(sour
         kernels = {Path(path).name for path in wheel.namelist() if path.startswith("service/kernels/")}
         assert wheel.read(f"service/kernels/{build.LIBRARY}").startswith(b"\x7fELF")
         assert "service/gone.py" not in wheel.namelist()
+        assert "service/revision.txt" not in wheel.namelist()  # nobody said, and the folder is no checkout
         assert not any(".data/" in path for path in wheel.namelist())
     python = {path.name for path in (ROOT / "service" / "kernels").glob("*.py")}
     assert kernels == {*python, build.LIBRARY}
+
+
+@pytest.mark.skipif(build.system_compiler() is None, reason="there is no C compiler on this machine")
+def test_the_same_revision_gives_the_same_wheel_to_the_byte_and_is_in_it(source, tmp_path):
+    wheels = []
+    for mode in (0o600, 0o664):  # by another builder, elsewhere, at another time
+        folder, out = tmp_path / f"source of {mode}", tmp_path / f"wheel of {mode}"
+        shutil.copytree(source, folder)
+        for path in filter(Path.is_file, folder.rglob("*")):
+            os.utime(path, (mode, mode))
+            path.chmod(mode)
+        out.mkdir()
+        name = in_source(folder, BUILD, out, ANDON_REVISION="8973F0B-dirty", SOURCE_DATE_EPOCH="1790000000")
+        wheels.append(out / name)
+    assert wheels[0].read_bytes() == wheels[1].read_bytes()
+    with ZipFile(wheels[0]) as wheel:
+        assert wheel.read("service/revision.txt") == b"8973f0b-dirty\n"
+        (record,) = (path for path in wheel.namelist() if path.endswith(".dist-info/RECORD"))
+        assert b"\nservice/revision.txt,sha256=" in wheel.read(record)
+
+
+NO_REVISIONS = ["main", "8973f0", "8973f0b-", "8973f0b-dirty-dirty", "8973f0b\n", "a" * 65, "١٢٣٤٥٦٧"]
+
+
+@pytest.mark.parametrize("revision", NO_REVISIONS)
+def test_what_is_no_revision_ends_the_build(source, revision):
+    done = run_in_source(source, REVISION, ANDON_REVISION=revision)
+    assert done.returncode != 0
+    assert "ANDON_REVISION: expected 7 to 64 hex digits" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git on this machine")
+def test_a_checkout_tells_its_own_revision_and_whether_tracked_files_differ(source, tmp_path):
+    checkout = shutil.copytree(source, tmp_path / "outer" / "checkout")
+    git(checkout.parent, "init", "--quiet")
+    git(checkout.parent, "commit", "--quiet", "--allow-empty", "--message", "somebody else's")
+    assert in_source(checkout, REVISION) == "None"
+    git(checkout, "init", "--quiet")
+    git(checkout, "add", "setup.py")
+    assert in_source(checkout, REVISION) == "None"  # no commit yet
+    git(checkout, "commit", "--quiet", "--message", "ours")
+    commit = git(checkout, "rev-parse", "HEAD")
+    assert in_source(checkout, REVISION) == commit  # files that git does not track are no change
+    assert in_source(checkout, REVISION, GIT_DIR=str(checkout.parent / ".git")) == commit
+    assert in_source(checkout, REVISION, PATH=str(tmp_path)) == "None"
+    assert in_source(checkout, REVISION, ANDON_REVISION="0123456") == "0123456"
+    (checkout / "setup.py").write_text("# another")
+    assert in_source(checkout, REVISION) == f"{commit}-dirty"
+
+
+def git(folder, *arguments):
+    """What git prints, whoever and wherever we are."""
+    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", *who, *arguments]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_a_machine_without_a_compiler_is_given_one_and_any_other_is_not(source, tmp_path):
