@@ -15,6 +15,7 @@ from service import __version__
 from service.cli import line, use, versions
 from service.cli.options import EXIT_NO
 from service.errors import AndonError, StoreError, VersionNotFound
+from service.revision import revision
 from service.terminal import say
 
 EXIT_BAD_INPUT = 2
@@ -75,8 +76,17 @@ def _ending(error: BaseException) -> tuple[int, str]:
     raise error
 
 
+def _show_version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        known = revision()
+        click.echo(f"andon {__version__}" + (f" (revision {known})" if known else ""))
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="andon")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Which Andon this is."
+)
 def andon() -> None:
     """Predictions for high-cardinality categorical data, and the line that stops for a defect.
 

@@ -30,18 +30,19 @@ KEPT_HEADERS = ("Allow", "Retry-After")
 
 def init_app(app: Flask) -> None:
     """Make every error of the application a problem document."""
-    app.register_error_handler(AndonError, _known)
+    app.register_error_handler(AndonError, answer)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unknown)
 
 
-def _known(error: AndonError) -> Response:
+def answer(error: AndonError, **more: object) -> Response:
+    """The problem document of an error that Andon raised, with ``more`` in it."""
     status = STATUSES.get(type(error))
     if status is None:
         return _unknown(error)
     if isinstance(error, InvalidRequest):
         return _invalid(error, status)
-    response = _problem(status, str(error))
+    response = _problem(status, str(error), **more)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

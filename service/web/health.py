@@ -5,20 +5,24 @@ from __future__ import annotations
 import orjson
 from flask import Blueprint, Response
 
+from service import __version__
 from service.errors import NoModel
 from service.live import ModelSource
+from service.revision import revision
+from service.web import errors
 
 
 def create_blueprint(model: ModelSource) -> Blueprint:
     """The blueprint that reports on what ``model`` gives. Readiness is fail-closed: no verified model is a 503."""
     blueprint = Blueprint("health", __name__, url_prefix="/health")
+    andon = {"version": __version__, "revision": revision()}
 
     @blueprint.get("", endpoint="health")
     @blueprint.get("/ready", endpoint="ready")
     def ready() -> Response:
         status = model.status()
         if status.predictor is None:
-            raise NoModel(status.reason)
+            return errors.answer(NoModel(status.reason), andon=andon)
         predictor = status.predictor
         answer: dict[str, object] = {"status": "ok", "model": predictor.name, "version": predictor.version}
         if status.refused is not None:
@@ -27,6 +31,7 @@ def create_blueprint(model: ModelSource) -> Blueprint:
             answer["refusals"] = status.refusals
         if status.override is not None:
             answer["override"] = status.override
+        answer["andon"] = andon
         return _answer(answer)
 
     @blueprint.get("/live", endpoint="live")

@@ -12,6 +12,7 @@ import pytest
 from service import __version__
 from service.cli import main
 from service.core import bucketer
+from service.revision import revision
 from service.tables import human_bytes
 
 COMMANDS = ["audit", "bucket", "check", "demo", "gate", "list", "promote", "prune"]
@@ -32,9 +33,10 @@ def test_the_commands_are_these(capsys):
     assert re.findall(r"^  (\w+)", listed, re.MULTILINE) == COMMANDS
 
 
-def test_the_version_is_the_packages(capsys):
+def test_the_version_is_the_packages_with_the_revision_if_it_is_known(capsys):
+    known = revision()
     assert main(["--version"]) == 0
-    assert __version__ in capsys.readouterr().out
+    assert capsys.readouterr().out == f"andon {__version__}" + (f" (revision {known})" if known else "") + "\n"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 import pytest
 
+from service import __version__, revision
 from service.config import Settings
+
+ANDON = {"version": __version__, "revision": revision.revision()}
 
 
 @pytest.fixture
@@ -14,7 +17,7 @@ def empty(tmp_path, live_app):
 def test_with_a_model_the_service_is_ready_and_names_it(client, path):
     response = client.get(path)
     assert (response.status_code, response.content_type) == (200, "application/json")
-    assert response.json == {"status": "ok", "model": "clicks", "version": "by-hand"}
+    assert response.json == {"status": "ok", "model": "clicks", "version": "by-hand", "andon": ANDON}
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/ready"])
@@ -22,6 +25,7 @@ def test_without_a_model_the_service_is_not_ready_and_says_why(empty, path):
     response = empty.get(path)
     assert (response.status_code, response.content_type) == (503, "application/problem+json")
     assert response.json["detail"] == "no version was promoted in the store"
+    assert response.json["andon"] == ANDON
     assert int(response.headers["Retry-After"]) > 0
 
 
@@ -50,7 +54,7 @@ def test_a_refusal_is_told_as_long_as_it_lasts_and_counted_for_ever(store, relea
     app = live_app(Settings(store=store.root))
     model, client = app.extensions["andon"], app.test_client()
     model.close()  # so that it looks only when told to
-    assert client.get("/health").json == {"status": "ok", "model": "flights", "version": old}
+    assert client.get("/health").json == {"status": "ok", "model": "flights", "version": old, "andon": ANDON}
     release(new)
     damage(new)
     model.look()
@@ -59,7 +63,8 @@ def test_a_refusal_is_told_as_long_as_it_lasts_and_counted_for_ever(store, relea
     assert health["refused"].startswith(f"version {new} is refused: weights.npy")
     store.rollback(actor="me")
     model.look()
-    assert client.get("/health").json == {"status": "ok", "model": "flights", "version": old, "refusals": 1}
+    answer = {"status": "ok", "model": "flights", "version": old, "refusals": 1, "andon": ANDON}
+    assert client.get("/health").json == answer
 
 
 def test_an_override_is_told_with_who_and_when(store, content, live_app):
@@ -71,4 +76,5 @@ def test_an_override_is_told_with_who_and_when(store, content, live_app):
         "model": "flights",
         "version": version,
         "override": {"reason": "the gate's data is late", "actor": "Ada", "time": store.pointer().change.time},
+        "andon": ANDON,
     }
