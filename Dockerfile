@@ -16,7 +16,9 @@ COPY requirements/build.txt requirements/
 RUN pip install --no-compile --require-hashes --no-deps --requirement requirements/build.txt
 COPY pyproject.toml setup.py build_backend.py README.md LICENSE ./
 COPY service service
-RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
+# Of which commit this is, since git is not here: --build-arg REVISION=$(git rev-parse HEAD)
+ARG REVISION=
+RUN ANDON_REVISION=${REVISION} pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
 
 FROM scratch AS wheel-carried
 COPY dist/andon-*.whl /wheel/
@@ -64,6 +66,12 @@ ENV PATH=/opt/andon/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
 COPY --from=packages /opt/andon /opt/andon
 COPY --from=packages /model/store /var/lib/andon
 RUN /usr/local/bin/python -m pip --quiet uninstall --yes --root-user-action ignore pip setuptools wheel
+ARG REVISION=
+ARG VERSION=
+LABEL org.opencontainers.image.title=andon \
+    org.opencontainers.image.licenses=Apache-2.0 \
+    org.opencontainers.image.version=${VERSION} \
+    org.opencontainers.image.revision=${REVISION}
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -9,10 +9,12 @@ It takes both from ``dist/`` and leaves the images' ids in ``dist/images.json``:
 import argparse
 import json
 import sys
+from zipfile import ZipFile
 
 import engine
 
 DIST = engine.CARRIED.parent
+REVISION = "service/revision.txt"
 
 
 def main(arguments=None):
@@ -25,7 +27,7 @@ def main(arguments=None):
         print(f"image: FAILED: no {' and no '.join(missing)} in dist/: the stages before this one did not pass")
         return 1
     engine.need_engine()
-    if engine.docker("compose", "build", environment={"ANDON_PARTS": "carried"}) != 0:
+    if engine.docker("compose", "build", environment={"ANDON_PARTS": "carried", **labels()}) != 0:
         print("image: FAILED: the build failed")
         return 1
     images = engine.built()
@@ -37,6 +39,14 @@ def main(arguments=None):
         return 1
     engine.CARRIED.write_text(json.dumps(images, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def labels():
+    """What the image's labels say, read from the wheel that is in it: there is one place for each."""
+    (path,) = DIST.glob("andon-*.whl")
+    with ZipFile(path) as wheel:
+        revision = wheel.read(REVISION).decode().strip() if REVISION in wheel.namelist() else ""
+    return {"ANDON_VERSION": path.name.split("-")[1], "ANDON_REVISION": revision}
 
 
 if __name__ == "__main__":
