@@ -147,7 +147,8 @@ def test_an_array_of_no_rows_needs_nothing_in_its_buffers():
     assert (text.offsets.tolist(), text.data.size) == ([0], 0)
     bits = column_of(pa.Array.from_buffers(pa.bool_(), 0, [None, None]))
     assert (len(bits), bits.values.bits.dtype, bits.values.bits.size) == (0, np.uint8, 0)
-    assert [len(column_of(pa.Array.from_buffers(kind, 0, [None, None]))) for kind in (pa.int64(), pa.float64())] == [0, 0]
+    for kind in (pa.int64(), pa.float64()):
+        assert len(column_of(pa.Array.from_buffers(kind, 0, [None, None]))) == 0
 
 
 def test_where_no_row_is_missing_no_row_is_asked():
