@@ -73,12 +73,7 @@ def main(arguments=None):
         print(*HONEST, sep="\n")
         return 0
     show = markdown if options.markdown else terminal
-    # Two processes share the cores. It is read when they load numpy, hence spawned and not forked.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with tempfile.TemporaryDirectory(prefix="andon drill ") as folder:
-        jobs = list(prepared(options, Path(folder)))
-        with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-            judged = list(progress(pool.map(judge, jobs), len(jobs)))
+    judged = judge_all(options.only, options.seeds, replicates=options.replicates, honest=options.honest)
     defects = [one for one in judged if one.job.name in CATALOGUE]
     honest = [one for one in judged if one.job.name in HONEST]
     show_defects(defects, show)
@@ -102,15 +97,28 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def prepared(options, folder):
-    """The jobs; the store of each is there, with a current version."""
-    for seed in options.seeds:
+def judge_all(names, seeds=(0,), *, replicates=None, honest=False):
+    """Make and judge models: honest ones beside the current version of each seed, defects beside the first or none."""
+    # Two processes share the cores. It is read when they load numpy, hence spawned and not forked.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with tempfile.TemporaryDirectory(prefix="andon drill ") as folder:
+        jobs = [
+            Job(name=name, root=root, seed=seed, replicates=replicates)
+            for seed, root in prepared(seeds, replicates, Path(folder))
+            for name in names
+            if name in HONEST or (seed == seeds[0] and not honest)
+        ]
+        with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+            return list(progress(pool.map(judge, jobs), len(jobs)))
+
+
+def prepared(seeds, replicates, folder):
+    """A store with a current version of each seed, and where it is."""
+    for seed in seeds:
         root = folder / str(seed)
         root.mkdir()
-        Works(root, seed=seed, replicates=options.replicates).promote_first()
-        for name in options.only:
-            if name in HONEST or (seed == options.seeds[0] and not options.honest):
-                yield Job(name=name, root=root, seed=seed, replicates=options.replicates)
+        Works(root, seed=seed, replicates=replicates).promote_first()
+        yield seed, root
 
 
 def judge(job):

@@ -1,11 +1,12 @@
 """Stop the line: plant defects, one by one, and see at which stage each is stopped. Exit 0 says: where it should be.
 
-    python plant.py [--only NAME ... | --kind KIND ... | --each-kind] [--no-control] [--write]
+    python plant.py [--only NAME ... | --kind KIND ... | --each-kind] [--no-control] [--at-once N] [--write]
     python plant.py --list
 
 A defect of ``catalogue.toml`` is planted in a copy of the tree, and ``tox -m line`` is run there: the stages, in their
 order, that a laptop and GitHub run. First the line is run on a copy without a defect, which must pass all of it;
-``--no-control`` says that it has just passed on this very tree. ``--write`` puts the tables into ``docs/pipeline.md``.
+``--no-control`` says that it has just passed on this very tree. The defective models of ``models.py`` are trained and judged
+by the installed Andon, as any candidate is. ``--write`` puts the tables into ``docs/pipeline.md``.
 """
 
 import argparse
@@ -16,9 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+
+import judge_models
+import models
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -33,6 +39,9 @@ PRODUCTS = {"unit": "andon-*.whl", "gate": "model", "image": "images.json"}
 
 UNREAD = ("Dockerfile", "docker-compose.yml")
 """No unit or component test reads these: with a defect in them alone, what the control made of those stages holds."""
+
+TOGETHER = ("lint", "unit")
+"""Defects that should stop at these can be planted side by side; later stages load or time the machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +70,10 @@ def main(arguments=None):
         for defect in defects:
             print(f"{defect['name']} ({defect['kind']}, {defect['stage']}): {defect['what']}")
         return 0
+    planted = [defect for defect in defects if "edit" in defect]
     line = stages()
     with tempfile.TemporaryDirectory(prefix="andon-drill-") as folder:
-        drill = Drill(Path(folder), line)
+        drill = Drill(Path(folder), line, options.at_once)
         control = None if options.no_control else drill.run("control", [])
         if control:
             say("control", None, control)
@@ -71,11 +81,8 @@ def main(arguments=None):
                 print(f"FAILED: the line stopped at {control.stopped} without a defect")
                 return 1
             drill.passed = Path(folder, "control", "dist")
-        runs = []
-        for defect in defects:
-            run = drill.run(defect["name"], defect["edit"])
-            say(defect["name"], defect["stage"], run)
-            runs.append((defect, run))
+        runs = drill.run_all(planted)
+    runs += judge([defect for defect in defects if "edit" not in defect])
     tables = {"control": control_table(control)} if control else {}
     tables["drill"] = drill_table(runs)
     wrong = [defect["name"] for defect, run in runs if run.stopped != defect["stage"] or run.after]
@@ -97,14 +104,21 @@ def parse(arguments):
     parser.add_argument("--kind", nargs="+", metavar="KIND", help="plant those of a kind")
     parser.add_argument("--each-kind", action="store_true", help="plant the first of each kind")
     parser.add_argument("--no-control", action="store_true", help="it has just passed here, and left dist/")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="plant so many side by side (default: 1)")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/pipeline.md")
     parser.add_argument("--list", action="store_true", help="print the catalogue, and plant nothing")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.at_once < 1:
+        parser.error(f"--at-once: {options.at_once}, but at least 1")
+    return options
 
 
 def chosen(options):
-    """The defects that were asked for, in the order of the catalogue."""
+    """The defects that were asked for, in the order of the catalogues."""
     defects = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))["defect"]
+    for model in models.CATALOGUE.values():
+        gate = model.stopped_by[0].partition(":")[0]
+        defects.append({"name": model.name, "kind": "model", "stage": f"gate: {gate}", "what": model.what})
     unknown = {*(options.only or ())} - {defect["name"] for defect in defects}
     unknown |= {*(options.kind or ())} - {defect["kind"] for defect in defects}
     if unknown:
@@ -127,29 +141,65 @@ def stages():
 
 
 class Drill:
-    """Copies of the tree, and one set of tox environments for all of them.
+    """Copies of the tree, and as many sets of tox environments as there are lines at once.
 
     Args:
         folder: for the copies and the environments.
         line: the stages in their order.
+        at_once: how many lines may run side by side; they share the cores.
 
     Attributes:
         passed: what the line left when it passed on the tree without a defect.
     """
 
-    def __init__(self, folder, line):
+    def __init__(self, folder, line, at_once=1):
         self.passed = ROOT / "dist"
         self._folder = folder
         self._line = line
-        self._environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("TOX_", "GITHUB_"))},
+        self._at_once = at_once
+        self._free = SimpleQueue()
+        for place in range(at_once):
+            self._free.put(place)
+
+    def run_all(self, defects):
+        """Each of the defects with its run, in their order."""
+
+        def one(defect, cores=None):
+            run = self.run(defect["name"], defect["edit"], cores)
+            say(defect["name"], defect["stage"], run)
+            return run
+
+        together = [defect for defect in defects if defect["stage"] in TOGETHER]
+        alone = [defect for defect in defects if defect["stage"] not in TOGETHER]
+        cores = max(1, (os.cpu_count() or 1) // self._at_once)
+        with ThreadPoolExecutor(self._at_once) as pool:
+            running = {defect["name"]: pool.submit(one, defect, cores) for defect in together}
+        runs = {name: future.result() for name, future in running.items()}
+        runs |= {defect["name"]: one(defect) for defect in alone}
+        return [(defect, runs[defect["name"]]) for defect in defects]
+
+    def run(self, name, edits, cores=None):
+        """Run the line on a copy with these edits, on so many cores, or all."""
+        place = self._free.get()
+        try:
+            return self._run(name, edits, place, cores)
+        finally:
+            self._free.put(place)
+
+    @staticmethod
+    def _environ(journal, place, cores):
+        """The environment of a line: none of the outer run's, and names of its own for images."""
+        outer = {name: value for name, value in os.environ.items() if not name.startswith(("TOX_", "GITHUB_"))}
+        return {
+            **outer,
+            **({"PYTEST_XDIST_AUTO_NUM_WORKERS": str(cores)} if cores else {}),
             "PYTEST_ADDOPTS": "--exitfirst",
-            "ANDON_IMAGE": "andon-drill",
-            "ANDON_SMOKE_IMAGE": "andon-drill-smoke",
+            "ANDON_STAGES": str(journal),
+            "ANDON_IMAGE": f"andon-drill-{place}",
+            "ANDON_SMOKE_IMAGE": f"andon-drill-{place}-smoke",
         }
 
-    def run(self, name, edits):
-        """Run the line on a copy with these edits."""
+    def _run(self, name, edits, place, cores):
         tree, journal = self._folder / name, self._folder / f"{name}.stages"
         copy_tree(tree)
         plant(tree, edits)
@@ -160,9 +210,9 @@ class Drill:
             which = ["-e", ",".join(repeated), "--installpkg", str(wheel)]
         started = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "tox", "run", "--workdir", str(self._folder / "tox"), *which],
+            [sys.executable, "-m", "tox", "run", "--workdir", str(self._folder / f"tox-{place}"), *which],
             cwd=tree,
-            env={**self._environ, "ANDON_STAGES": str(journal)},
+            env=self._environ(journal, place, cores),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -199,6 +249,19 @@ class Drill:
             if self._line.index(stage) >= place and any((tree / "dist").glob(what))
         ]
         return (*ran, *made)
+
+
+def judge(defects):
+    """Make and judge the defective models: the gate that stopped each, and whether it could be promoted."""
+    if not defects:
+        return []
+    runs = []
+    for defect, judged in zip(defects, judge_models.judge_all([one["name"] for one in defects]), strict=True):
+        stopped = defect["stage"] if judged.as_it_should else ", ".join(judged.verdict.gates) or None
+        after = () if judged.verdict.refused else ("promoted",)
+        log = "\n".join(judged.verdict.lines)
+        runs.append((defect, Run(stages={}, stopped=stopped, after=after, seconds=judged.seconds, log=log)))
+    return runs
 
 
 def copy_tree(tree):

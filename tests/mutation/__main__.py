@@ -141,15 +141,18 @@ class Line:
             session.config.pluginmanager.register(watch)
             watch.start()
             passed = loop.run(items[part::WORKERS], lambda item: 600)
-            (self.folder / f"sights-{part}").write_bytes(pickle.dumps(watch.stop()))
+            (self.folder / f"sights-{part}").write_bytes(pickle.dumps((watch.stop(), loop.failed)))
             return passed
 
-        statuses = []
-        race(range(WORKERS), run, lambda part, status, seconds: statuses.append(status))
-        if any(statuses):
-            pytest.exit("the unit tests do not pass without a mutant", returncode=1)
-        for part in range(WORKERS):
-            self.sights |= pickle.loads((self.folder / f"sights-{part}").read_bytes())
+        statuses = {}
+        race(range(WORKERS), run, lambda part, status, seconds: statuses.update({part: status}))
+        for part, status in statuses.items():
+            kept = self.folder / f"sights-{part}"
+            sights, failed = pickle.loads(kept.read_bytes()) if kept.exists() else ({}, f"its process ended: {status}")
+            if status:
+                print(f"the unit tests do not pass without a mutant: {failed}", flush=True)
+                pytest.exit("see above", returncode=1)
+            self.sights |= sights
 
     def change_functions(self, mutants) -> None:
         """The mutants of functions."""

@@ -38,7 +38,8 @@ class Loop:
     """The plugin that puts a loop of ours in the place of pytest's."""
 
     def __init__(self, loop):
-        self.failed = False
+        self.failed = ""
+        """The first report of a test that failed."""
         self._loop = loop
 
     def pytest_runtestloop(self, session):
@@ -46,7 +47,8 @@ class Loop:
         return True
 
     def pytest_runtest_logreport(self, report):
-        self.failed = self.failed or report.failed
+        if report.failed:
+            self.failed = self.failed or f"{report.nodeid}\n{report.longreprtext}"
 
     def run(self, items, limit):
         """Run tests until one fails, each with its time limit, and say whether all passed."""

@@ -69,6 +69,7 @@ def main(arguments=None):
         [
             ("it answers on port 8000 with its golden answers, not as root, on a read-only root", tried.answers),
             ("it holds the wheel and the model that were carried, no build tools and no tests", tried.holds),
+            ("its labels are the version and the revision that the service says", tried.labelled),
             ("its bill of materials", tried.bill),
             ("its health check says no without a model", tried.health_check),
             ("SIGTERM: an accepted request is answered, then it ends with 0", tried.drains),
@@ -124,6 +125,18 @@ class Tried:
             return f"it serves {version}, but {carried} passed the gate"
         differing = sorted(path for path, _ in inside["files"].items() ^ in_wheel(carried_wheel()).items())
         return f"{differing[0]} is not that of the wheel in dist/" if differing else None
+
+    def labelled(self):
+        """What the image says of itself without being run is what it says when run; a build by hand notes nothing."""
+        if not engine.CARRIED.exists():
+            return None
+        with self.running() as (_, port):
+            said = client.wait_for_health(f"http://127.0.0.1:{port}", 60)["andon"]
+        labels = inspect(self.service, ".Config.Labels")
+        for name in ("version", "revision"):
+            if labels[label := f"org.opencontainers.image.{name}"] != (said[name] or ""):
+                return f"{label} is {labels[label]!r}, but the service says {said[name]!r}"
+        return None
 
     def bill(self):
         """A software bill of materials in ``dist/sbom.cdx.json``, valid by its schema."""

@@ -32,6 +32,8 @@ def main(arguments=None):
         store = Path(folder) / "store"
         started = time.monotonic()
         made = subprocess.run([*ANDON, "demo", "--store", str(store)], stdout=subprocess.PIPE, cwd=folder, check=False)
+        for report in store.glob("versions/*/reports/gate.json"):
+            summarise(report)
         if made.returncode != 0:
             print(f"smoke: FAILED: andon demo ended with {made.returncode}")
             return 1
@@ -39,7 +41,6 @@ def main(arguments=None):
         print(f"demo: version {version} in {time.monotonic() - started:.1f} s", flush=True)
         golden = store / "versions" / version / "golden.json"
         verdict = serve(store, golden, folder)
-        summarise(store / "versions" / version / "reports" / "gate.json")
         if verdict == 0 and options.keep:
             keep(store, golden, options.keep)
             print(f"carried on: model {version}")

@@ -215,6 +215,15 @@ def test_a_stage_that_fails_shows_no_time(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.fixture
+def heeded():
+    """SIGINT as Python has it, whatever started the tests: a shell's background job begins with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_an_interrupt_is_held_until_the_end_of_the_block_and_then_comes():
     before = signal.getsignal(signal.SIGINT)
     reached = []
