@@ -5,8 +5,8 @@
 
 A defect of ``catalogue.toml`` is planted in a copy of the tree, and ``tox -m line`` is run there: the stages, in their
 order, that a laptop and GitHub run. First the line is run on a copy without a defect, which must pass all of it;
-``--no-control`` says that it has just passed on this very tree. The defective models of ``models.py`` are trained and judged
-by the installed Andon, as any candidate is. ``--write`` puts the tables into ``docs/pipeline.md``.
+``--no-control`` says that it has just passed on this very tree. The defective models of ``models.py`` are trained and
+judged by the installed Andon, as any candidate is. ``--write`` puts the tables into ``docs/pipeline.md``.
 """
 
 import argparse
