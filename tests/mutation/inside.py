@@ -12,6 +12,7 @@ import tempfile
 import time
 import types
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -127,8 +128,23 @@ def functions_of(files):
     found = defaultdict(list)
     for one in gc.get_objects():
         if isinstance(one, types.FunctionType) and one.__code__.co_filename in files:
-            found[one.__code__.co_filename, one.__code__.co_name, one.__code__.co_firstlineno].append(one)
+            found[_key(one.__code__)].append(one)
     return found
+
+
+@contextmanager
+def called_by():
+    """The functions that are called in the block, as file, name and first line."""
+    called = set()
+    sys.setprofile(lambda frame, event, _: event == "call" and called.add(_key(frame.f_code)))
+    try:
+        yield called
+    finally:
+        sys.setprofile(None)
+
+
+def _key(code):
+    return code.co_filename, code.co_name, code.co_firstlineno
 
 
 def caches_of(package):
