@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,8 @@ GROUPS = 10_000
 _BLOCK = 2**18
 """Rows, or draws, that are worked on at once: it bounds the memory."""
 
-_Floats = NDArray[np.float64]
-_GroupOfRow = NDArray[np.uint16]
+_Floats: TypeAlias = NDArray[np.float64]
+_GroupOfRow: TypeAlias = NDArray[np.uint16]
 """Shape ``(n_rows,)``: the group that each row is in."""
 
 
@@ -126,8 +127,9 @@ def compare(
         raise ValueError(f"shapes {labels.shape}, {candidate.shape} and {baseline.shape} are not of the same rows")
     if not 2 <= groups <= 2**16:
         raise ValueError(f"groups must be from 2 to 65536, not {groups!r}")
-    # Rounded, for 1 - 0.9 is a little less than 0.1.
-    tail = int(round((replicates + 1) * (1.0 - confidence) / 2.0, 9)) if 0.0 < confidence < 1.0 else 0
+    if not 0.0 < confidence < 1.0:  # this way round, NaN is outside
+        raise ValueError(f"confidence must be above 0 and below 1, not {confidence!r}")
+    tail = int(round((replicates + 1) * (1.0 - confidence) / 2.0, 9))  # rounded, for 1 - 0.9 is a little less than 0.1
     if tail < 1:
         raise ValueError(f"{replicates!r} replicates are too few for an interval of confidence {confidence!r}")
 
@@ -209,7 +211,7 @@ def _resampled(sums: _Floats, replicates: int, random: np.random.Generator) -> _
     drawn = np.full((len(sums), replicates), math.nan)
     if n_groups < 2:
         return drawn
-    for block in _blocks(replicates, max(1, _BLOCK // n_groups)):
+    for block in _blocks(replicates, _BLOCK // n_groups):
         n_drawn = len(range(replicates)[block])
         cells = random.integers(n_groups, size=(n_drawn, n_groups))
         cells += np.arange(n_drawn)[:, np.newaxis] * n_groups

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from xxhash import xxh64_intdigest
 from service.core import bucketer
 from service.core.features import Schema
 
-Buckets = NDArray[np.uint32]
+Buckets: TypeAlias = NDArray[np.uint32]
 """Shape ``(n_rows, n_slots)``: for each row, the bucket of every field and then of every cross."""
 
 
@@ -19,7 +20,6 @@ class Encoder:
     """Encodes rows (mappings from field name to JSON value) by a schema; keys that it does not know are ignored."""
 
     def __init__(self, schema: Schema) -> None:
-        self.schema = schema
         self.n_slots = len(schema.slots)
         self._mask = schema.n_buckets - 1  # the same as mod, for a power of two
         self._fields = [(field, field.name, bucketer.field_seed(field.name)) for field in schema.fields]

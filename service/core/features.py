@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from hashlib import sha256
 from json import dumps
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from service.core import bucketer
 from service.errors import FeatureError
@@ -19,7 +19,7 @@ from service.errors import FeatureError
 FieldType = Literal["string", "integer", "boolean", "number"]
 FIELD_TYPES: tuple[FieldType, ...] = get_args(FieldType)
 
-Bins = tuple[float, ...] | Literal["log2"]
+Bins: TypeAlias = tuple[float, ...] | Literal["log2"]
 
 EXPECTED: dict[FieldType, str] = {
     "string": "a string of valid Unicode or null",

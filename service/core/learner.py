@@ -63,7 +63,7 @@ class Learner:
 
     def __init__(self, *, n_buckets: int, parameters: FTRL) -> None:
         self.parameters = parameters
-        self._state = np.zeros((n_buckets + 1, 2), dtype=np.float64)
+        self._state = np.zeros((n_buckets + 1, 2))
 
     def learn(self, buckets: Buckets, labels: Labels) -> Probabilities:
         """Learn a batch and return each row's probability *before* it was learned, shape ``(n_rows,)``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from service.core.model import Probabilities
 from service.kernels.sums import count_cells, sum_losses
 
-Labels = NDArray[np.int8]
+Labels: TypeAlias = NDArray[np.int8]
 """Shape ``(n_rows,)``, each 0 or 1."""
 
 EPSILON = 1e-15
@@ -65,7 +66,7 @@ class CurveBin:
 def log_losses(labels: Labels, probabilities: Probabilities) -> NDArray[np.float64]:
     """The loss of each row, in nats, shape ``(n_rows,)``."""
     of_label = np.where(labels == 1, probabilities, 1.0 - probabilities)
-    losses: NDArray[np.float64] = -np.log(np.clip(of_label, EPSILON, 1.0))
+    losses: NDArray[np.float64] = -np.log(np.maximum(of_label, EPSILON))
     return losses
 
 
@@ -107,7 +108,7 @@ def calibration_curve(labels: Labels, probabilities: Probabilities) -> list[Curv
     if not len(labels) or np.isnan(probabilities).any():
         return []
     edges = np.unique(np.quantile(probabilities, np.arange(1, CURVE_BINS) / CURVE_BINS))
-    sums = np.zeros((3, len(edges) + 1), dtype=np.float64)
+    sums = np.zeros((3, len(edges) + 1))
     for chunk in _chunks(len(labels)):
         bins = np.searchsorted(edges, probabilities[chunk], side="right")
         for total, weights in zip(sums, (None, probabilities[chunk], labels[chunk]), strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TypeAlias
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 from service.core.encoder import Buckets
 from service.kernels import scoring
 
-Weights = NDArray[np.float32]
+Weights: TypeAlias = NDArray[np.float32]
 """Shape ``(n_buckets + 1,)``: the weight of each bucket, and the intercept last."""
 
-Probabilities = NDArray[np.float64]
+Probabilities: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

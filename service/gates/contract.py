@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field as made
 from hashlib import sha256
 from json import dumps
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from service.core.features import INT64_MAX, INT64_MIN, Field, FieldType, Schema
 from service.errors import DocumentError, FeatureError, Problem
@@ -41,7 +41,7 @@ CONFIDENCE = 0.95
 REPLICATES = 2_000
 """Of the bootstrap, where a contract says nothing else."""
 
-Seen = Literal["cold", "tail", "head"]
+Seen: TypeAlias = Literal["cold", "tail", "head"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,11 +106,9 @@ class Line:
         self.outcomes = []
         self._started = time.monotonic()
 
-    def tests_of(self, mutant) -> list[str]:
-        """The tests that a mutant has to get past."""
-        path, lines = self.files[mutant.module], None
-        if mutant.code:
-            lines = set(range(mutant.code[1], mutant.code[2] + 1))
+    def tests_of(self, mutant, lines: set[int] | None) -> list[str]:
+        """The tests that a mutant has to get past: those that see one of these lines, or anything of its module."""
+        path = self.files[mutant.module]
         seeing = [
             (not is_own(sight.file, mutant.module), sight.seconds, name)
             for name, sight in self.sights.items()
@@ -134,11 +132,11 @@ class Line:
 
     # In one process that has collected all unit tests
 
-    def watch(self, loop, session, items) -> None:
+    def watch(self, loop, session, items, caches) -> None:
         """Run all tests as they are, a part of them in each process, and keep what they see."""
 
         def run(part):
-            watch = Watch(list(self.files.values()))
+            watch = Watch(list(self.files.values()), caches)
             session.config.pluginmanager.register(watch)
             watch.start()
             passed = loop.run(items[part::WORKERS], lambda item: 600)
@@ -159,13 +157,14 @@ class Line:
         """The mutants of functions."""
 
         def everything(session, items):
-            self.watch(loop, session, items)
-            by_name = {item.nodeid: item for item in items}
             functions, caches = functions_of(set(self.files.values())), caches_of("service.")
+            self.watch(loop, session, items, caches)
+            by_name = {item.nodeid: item for item in items}
             gc.freeze()  # or the first collection in each fork would copy all there is
 
             def run(mutant):
-                chosen = self.tests_of(mutant)
+                _, first, last = mutant.code
+                chosen = self.tests_of(mutant, set(range(first, last + 1)))
                 change_function(mutant, self.files[mutant.module], functions, caches)
                 return loop.run([by_name[name] for name in chosen], lambda item: limit(self.sights[item.nodeid]))
 
@@ -203,13 +202,14 @@ class Line:
             if outcome.verdict == "survived" and (self.files[outcome.mutant.module], *outcome.mutant.code[:2]) in called
         ]
         self.outcomes = [outcome for outcome in self.outcomes if outcome not in again]
+        print(f"{len(again)} survivors changed what an import calls: once more, before the import", flush=True)
         return [outcome.mutant for outcome in again]
 
     def change_modules(self, mutants) -> None:
         """The mutants of what the import of a module runs."""
 
         def run(mutant):
-            chosen = self.tests_of(mutant)
+            chosen = self.tests_of(mutant, None)  # no test sees the lines that only an import runs
             change_module(mutant, self.files[mutant.module])
 
             def everything(session, items):

@@ -65,10 +65,15 @@ class Loop:
 
 
 class Watch:
-    """The plugin that notes which lines each test sees."""
+    """The plugin that notes which lines each test sees.
 
-    def __init__(self, files):
+    Caches are emptied before each test: what one keeps, only the first test would see, and none if the collection of
+    the tests has asked for it.
+    """
+
+    def __init__(self, files, caches):
         self.sights = {}
+        self._caches = caches
         self._shared = {}
         self._coverage = Coverage(data_file=None, config_file=False, include=files)
 
@@ -77,6 +82,7 @@ class Watch:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item):
+        empty(self._caches)
         started = time.monotonic()
         self._coverage.switch_context(item.nodeid)
         yield
@@ -153,14 +159,19 @@ def caches_of(package):
     return [one for one in gc.get_objects() if isinstance(one, kind) and one.__module__.startswith(package)]
 
 
+def empty(caches):
+    """Forget what was cached."""
+    for cached in caches:
+        cached.cache_clear()
+
+
 def change_function(mutant, path, functions, caches):
-    """Put a mutant's code in the place of a function's, whoever holds it, and forget what was cached."""
+    """Put a mutant's code in the place of a function's, whoever holds it, and empty the caches."""
     name, line, _ = mutant.code
     changed = _find(compile(mutant.source, path, "exec"), name, line)
     for function in functions[path, name, line]:
         function.__code__ = changed
-    for cached in caches:
-        cached.cache_clear()
+    empty(caches)
 
 
 def _find(code, name, line):

@@ -11,7 +11,7 @@ from mutmut.mutation.mutators import mutation_operators
 LEFT_OUT = (
     (m.Annotation(), "types are mypy's, and are never evaluated"),
     (m.AnnAssign(annotation=m.Annotation(m.Name("TypeAlias"))), "a type"),
-    (m.Call(m.Name("TypeVar")), "a type"),
+    (m.Assign(value=m.Call(m.Name("TypeVar"))), "a type"),
     (m.Call(m.Name("cast")), "a type; at run time its second argument alone"),
     (m.Subscript(m.Name("Literal") | m.Name("NDArray")), "a type"),
     (m.Decorator(), "mutmut's operators mean nothing here: the keywords of `dataclass`"),

@@ -305,9 +305,10 @@ TWO = np.array([0, 1], dtype=np.int8), np.array([0.2, 0.6]), np.array([0.3, 0.5]
     [
         ({"replicates": 38}, "38 replicates are too few for an interval of confidence 0.95"),
         ({"replicates": 0}, "0 replicates"),
-        ({"confidence": 0.0}, "confidence 0.0"),
-        ({"confidence": 1.0}, "confidence 1.0"),
-        ({"confidence": math.nan}, "confidence nan"),
+        *(
+            ({"confidence": wrong}, f"confidence must be above 0 and below 1, not {wrong}")
+            for wrong in (-0.1, 0.0, 1.0, 1.1, math.inf, math.nan)
+        ),
         ({"groups": 1}, "groups must be from 2 to 65536, not 1"),
         ({"groups": 2**16 + 1}, "not 65537"),
     ],
@@ -337,6 +338,36 @@ def test_in_whatever_groups_rows_fall_the_values_are_those_of_all():
 def test_39_replicates_are_enough_for_95_percent_and_19_for_90():
     for replicates, confidence in ((39, 0.95), (19, 0.9)):
         known(compare(*TWO, replicates=replicates, confidence=confidence)["log_loss"].change)
+
+
+def test_two_resamples_are_the_ends_of_their_interval_and_give_a_standard_error(sample):
+    for comparison in compare(*sample, replicates=2, confidence=0.3).values():
+        low, high = comparison.change.interval
+        assert comparison.change.standard_error == pytest.approx((high - low) / math.sqrt(2)) != 0.0
+
+
+def test_where_as_many_resamples_are_undefined_as_may_be_left_out_there_is_no_interval():
+    """Of four ones and four zeros, a resample misses one kind once in 128: of 40 resamples, often exactly one does."""
+    labels = np.array([0, 1] * 4, np.int8)
+    rows = labels, np.linspace(0.2, 0.8, 8), np.linspace(0.8, 0.3, 8)
+    intervals = [known(compare(*rows, replicates=40, seed=seed)["auc"].change)[1] for seed in range(40)]
+    assert 10 < sum(intervals) < 36
+
+
+def test_resamples_of_the_auc_count_ones_and_zeros_alike():
+    """The ones are all alike, so a resample's AUC is the share of its zeros that are below them: between 0 and 1."""
+    labels, candidate = np.array([1] * 10 + [0] * 3, np.int8), np.array([0.5] * 10 + [0.2, 0.2, 0.8])
+    found = compare(labels, candidate, np.full(13, 0.5), confidence=0.8)["auc"]
+    assert (found.candidate, found.baseline) == (pytest.approx(2 / 3), 0.5)
+    assert found.change.interval == pytest.approx((-0.5, 0.5))
+
+
+def test_what_is_not_asked_for_is_said(sample):
+    labels, candidate, baseline = POPULATION.rows(np.random.default_rng(15), 10_002)
+    by_default = compare(labels, candidate, baseline)
+    assert by_default == compare(
+        labels, candidate, baseline, confidence=0.95, replicates=2_000, seed=0, groups=10_000
+    )
 
 
 def test_models_that_did_not_predict_the_same_rows_are_refused():

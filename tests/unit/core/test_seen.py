@@ -46,6 +46,7 @@ def test_the_array_and_its_sizes_make_the_same_again(tables):
     assert again.to_array().tolist() == seen.to_array().tolist()
     for field, values in tables.items():
         hashes, counts = again.field(field)
+        assert (hashes.dtype, counts.dtype) == (np.uint64, np.int64)
         assert dict(zip(hashes.tolist(), counts.tolist(), strict=True)) == values
         assert hashes.tolist() == sorted(values)
 

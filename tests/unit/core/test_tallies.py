@@ -27,7 +27,7 @@ def test_the_missing_value_is_counted_and_is_no_value():
     assert (tally.distinct, tally.missing) == (3, 2)
     hashes, rows = tally.values()
     assert dict(zip(hashes.tolist(), rows.tolist(), strict=True)) == {5: 2, 7: 1, 0: 1}
-    assert tally.grid.shape == (2, GRID + 1)
+    assert (tally.grid.shape, tally.grid.dtype) == ((2, GRID + 1), np.int64)
     assert tally.grid[0, GRID // 2] == tally.grid.sum() == 6
 
 
@@ -35,6 +35,18 @@ def test_of_no_rows_there_is_nothing():
     tally = field_of()
     assert (tally.distinct, tally.missing, tally.grid.sum()) == (0, 0, 0)
     assert [len(column) for column in tally.values()] == [0, 0]
+
+
+def test_a_score_is_the_rate_of_a_value_s_rows_and_of_four_others_against_that_of_all():
+    """The second row of 5: one row of it, a one, before; of the three rows before, two were ones."""
+    labels = np.array([1, 0, 1, 1], dtype=np.int8)
+    tally = FieldTally(MISSING)
+    hashes = np.array([5, 6, 7, 5], dtype=np.uint64)
+    tally.update(hashes, labels, running_rates(labels, rows=0, positives=0))
+    own, all_rows = (1 + 4 * 2 / 3) / (1 + 4), 2 / 3
+    odds, base = own / (1 - own), all_rows / (1 - all_rows)
+    scores = np.flatnonzero(tally.grid.sum(axis=0))
+    assert scores.tolist() == [GRID // 2, pytest.approx(odds / (odds + base) * GRID, abs=1)]
 
 
 def test_missing_rows_are_counted_beyond_what_a_record_can():
