@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from dataclasses import asdict
 from hashlib import sha256
 
 import pytest
@@ -18,6 +19,7 @@ from service.gates import (
     NEED_BASELINE,
     QUALITY,
     Bound,
+    ChangeBound,
     Contract,
     DataRules,
     Direction,
@@ -270,7 +272,44 @@ def test_whatever_value_a_row_has_a_slice_may_be_of_it(schema, data):
 def test_metrics_have_one_meaning_each():
     assert len({*QUALITY, *COSTS}) == len(QUALITY) + len(COSTS)
     assert set(COMPARED) < set(QUALITY)
-    assert set(NEED_BASELINE) < {*DATA, *FIELD_DATA, *COSTS}
+    assert set(NEED_BASELINE) == {metric for metric in (*DATA, *FIELD_DATA, *COSTS) if set(metric.split("_")) & RELATIVE}
+
+
+RELATIVE = {"ratio", "change"}
+"""What is said of a value beside another one."""
+
+
+def test_a_contract_asks_for_nothing_that_it_does_not_say():
+    assert asdict(Contract(name="gate.toml", document={})) == {
+        "name": "gate.toml",
+        "document": {},
+        "quality": {},
+        "costs": {},
+        "changes": {},
+        "confidence": 0.95,
+        "replicates": 2000,
+        "slices": (),
+        "data": {"whole": {}, "every_field": {}, "fields": {}},
+        "collisions": {},
+        "directions": (),
+        "reproducibility": False,
+        "breaking_schema": False,
+    }
+    assert asdict(ChangeBound()) == {"absolute": None, "relative": None}
+
+
+def test_a_slice_has_a_hundred_rows_and_a_direction_holds_of_every_row_unless_it_is_said():
+    assert asdict(SliceRule(field="ad")) == {
+        "field": "ad",
+        "values": None,
+        "seen": None,
+        "training_rows": 100,
+        "min_rows": 100,
+        "allow_few_rows": False,
+        "quality": {},
+        "changes": {},
+    }
+    assert direction("ad", 1, 2).min_share == 1.0
 
 
 @pytest.mark.parametrize(

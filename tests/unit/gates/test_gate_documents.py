@@ -161,6 +161,22 @@ def test_a_switch_that_is_off_is_as_if_it_were_not_there():
     assert (off.reproducibility, off.breaking_schema) == (False, False)
 
 
+def test_the_least_that_a_rule_may_ask_for_is_taken():
+    rule = {"field": "ad", "seen": "tail", "training_rows": 1, "min_rows": 1, "auc": {"min": 0}}
+    [rule] = loaded({"slices": [rule]}).slices
+    assert (rule.training_rows, rule.min_rows) == (1, 1)
+    given = {"auc": {"min": 0}, "directions": [{**DIRECTION, "min_share": math.ulp(0.0)}]}
+    assert loaded(given).directions[0].min_share == math.ulp(0.0)
+
+
+def test_a_number_too_large_for_a_report_s_integers_becomes_a_double():
+    """JSON integers of the reports are of 64 bits."""
+    ends = {-(2**63): int, 2**63 - 1: int, -(2**63) - 1: float, 2**63: float, 2**70: float}
+    for end, kind in ends.items():
+        [low] = [bound.low for bound in loaded({"artefact_bytes": {"min": end}}).costs.values()]
+        assert (low, type(low)) == (kind(end), kind)
+
+
 def test_the_ends_of_a_bound_may_be_equal():
     assert loaded({"calibration_ratio": {"min": 1, "max": 1}}).quality["calibration_ratio"] == Bound(low=1, high=1)
     change = loaded({"change": {"auc": {"min": 0, "max": 0, "min_relative": 0, "max_relative": 0.0}}}).changes["auc"]
@@ -316,6 +332,9 @@ WRONG = [
     (("slices", 1, "min_rows"), -5, "slices.1.min_rows", ROWS, "-5"),
     (("slices", 1, "min_rows"), 1.0, "slices.1.min_rows", ROWS, "a number"),
     (("slices", 1, "min_rows"), 2**63, "slices.1.min_rows", ROWS, "an integer out of range"),
+    (("slices", 1, "min_rows"), -(2**63), "slices.1.min_rows", ROWS, str(-(2**63))),
+    (("slices", 1, "min_rows"), -(2**63) - 1, "slices.1.min_rows", ROWS, "an integer out of range"),
+    (("change", "replicates"), 2**63 - 1, "change.replicates", "a count from 100 to 100000", str(2**63 - 1)),
     (("slices", 1, "allow_few_rows"), 1, "slices.1.allow_few_rows", SWITCH, "an integer"),
     (("slices", 1, "allow_few_rows"), "yes", "slices.1.allow_few_rows", SWITCH, "a string"),
     (("slices", 0, "values"), [], "slices.0.values", VALUES, "an empty array"),
@@ -346,6 +365,7 @@ WRONG = [
     # directions
     (("directions",), [], "directions", "one or more tables [[directions]]", "an empty array"),
     (("directions", 3), [], "directions.3", "a table with field, from, to, expect, min_share", "an array"),
+    (("directions", 0, "field"), 7, "directions.0.field", FIELD, "an integer"),
     (("directions", 0, "from"), None, "directions.0.from", SIDE, "null"),
     (("directions", 0, "from"), [1], "directions.0.from", SIDE, "an array"),
     (("directions", 0, "from"), math.nan, "directions.0.from", SIDE, NOT_FINITE),
@@ -356,6 +376,7 @@ WRONG = [
     (("directions", 0, "expect"), "rise", "directions.0.expect", "one of increase, decrease", "'rise'"),
     (("directions", 0, "min_share"), 0, "directions.0.min_share", "a share above 0, at most 1", "0"),
     (("directions", 0, "min_share"), -0.1, "directions.0.min_share", "a share above 0, at most 1", "-0.1"),
+    (("directions", 0, "min_share"), 1.5, "directions.0.min_share", "a share above 0, at most 1", "1.5"),
     (("directions", 0, "min_share"), 95, "directions.0.min_share", "a share above 0, at most 1", "95"),
     # switches
     (("reproducibility",), True, "reproducibility", "a table with same_digest = true or false", "a boolean"),

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from service.gates import (
     ALWAYS,
     BREAKING_ALLOWED,
+    COMPARED,
     FEW_ROWS_ALLOWED,
     FIRST_RELEASE,
     GATES,
@@ -161,6 +163,8 @@ def test_a_report_that_passed_blesses_its_version():
     assert verdict(WHOLE) is None
     assert verdict(stored(list(always()))) is None
     assert verdict(stored(allow_overlap=True)) is None
+    assert verdict(stored(rows=1)) is None
+    assert verdict(with_line(line("value", "auc", 0.7, low=0.6, interval=(0.7, 0.7)))) is None
 
 
 def test_a_first_release_is_blessed_where_nothing_is_current():
@@ -280,63 +284,93 @@ KINDS = {
     "huge": 10**400,
 }
 REPORT_KINDS = {
-    "version": (),
-    "name": (),
-    "baseline": ("null",),
-    "first_release": ("switch",),
-    "contract": (),
-    "rows": ("count", "huge"),
-    "left_out": ("count", "huge"),
-    "allow_overlap": ("switch",),
-    "events": ("list",),
-    "checks": ("list",),
-    "passed": ("switch",),
-    "metrics": ("object",),
-    "calibration": ("object",),
-    "slices": ("list",),
+    "version": "a string that is not empty",
+    "name": "a string that is not empty",
+    "baseline": "a string that is not empty",
+    "first_release": "true or false",
+    "contract": "a name and a digest",
+    "rows": "a number of rows",
+    "left_out": "a number of rows",
+    "allow_overlap": "true or false",
+    "events": "digests of the events",
+    "checks": "a list of checks",
+    "passed": "true or false",
+    "metrics": "metrics of candidate and baseline",
+    "calibration": "calibration of candidate and baseline",
+    "slices": "metrics of the slices",
 }
 LINE_KINDS = {
-    "gate": (),
-    "metric": (),
-    "slice": ("text",),
-    "value": ("number", "count", "null"),
-    "bound": (),
-    "interval": ("null",),
-    "rows": ("count", "null"),
-    "note": ("text",),
-    "waived": ("text",),
-    "passed": ("switch",),
+    "gate": f"one of {', '.join(GATES)}",
+    "metric": "a string that is not empty",
+    "slice": "a slice's name",
+    "value": "a finite number",
+    "bound": "a bound",
+    "interval": "two numbers, the lower one first",
+    "rows": "a number of rows",
+    "note": "a note",
+    "waived": "a reason",
+    "passed": "true or false",
 }
-BOUND_KINDS = {"low": ("number", "count", "null"), "high": ("number", "count", "null"), "strict": ("switch",)}
+BOUND_KINDS = {"low": "a finite number", "high": "a finite number", "strict": "true or false"}
+"""What is expected at each key, in the words of the refusal."""
+
+TAKEN = {
+    "true or false": ("switch",),
+    "a finite number": ("number", "count", "null"),
+    "a slice's name": ("text",),
+    "a note": ("text",),
+    "a reason": ("text",),
+    "two numbers, the lower one first": ("null",),
+    "a list of checks": ("list",),
+    "digests of the events": ("list",),
+    "metrics of the slices": ("list",),
+    "metrics of candidate and baseline": ("object",),
+    "calibration of candidate and baseline": ("object",),
+}
+"""The kinds that are taken, beside those that a single key takes."""
+
+TAKEN_BY_KEY = {
+    (SHAPE, "baseline"): ("null",),
+    (SHAPE, "rows"): ("count", "huge"),
+    (SHAPE, "left_out"): ("count", "huge"),
+    (LINE_SHAPE, "rows"): ("count", "null"),
+}
 
 
-def of_other_kinds(kinds):
-    return [(key, kind) for key, taken in kinds.items() for kind in KINDS if kind not in taken]
+def of_other_kinds(shape, kinds):
+    return [
+        (key, kind, expected)
+        for key, expected in kinds.items()
+        for kind in KINDS
+        if kind not in (*TAKEN.get(expected, ()), *TAKEN_BY_KEY.get((shape, key), ()))
+    ]
 
 
-@pytest.mark.parametrize(("key", "kind"), of_other_kinds(REPORT_KINDS))
-def test_a_value_of_another_kind_makes_it_no_report(put, key, kind):
-    assert verdict(put(WHOLE, (key,), KINDS[kind])).startswith(f"{SHAPE}{key}: expected")
+@pytest.mark.parametrize(("key", "kind", "expected"), of_other_kinds(SHAPE, REPORT_KINDS))
+def test_a_value_of_another_kind_makes_it_no_report(put, key, kind, expected):
+    assert verdict(put(WHOLE, (key,), KINDS[kind])).startswith(f"{SHAPE}{key}: expected {expected}, found ")
 
 
-@pytest.mark.parametrize(("key", "kind"), of_other_kinds(LINE_KINDS))
-def test_a_value_of_another_kind_makes_it_no_line(put, key, kind):
+@pytest.mark.parametrize(("key", "kind", "expected"), of_other_kinds(LINE_SHAPE, LINE_KINDS))
+def test_a_value_of_another_kind_makes_it_no_line(put, key, kind, expected):
     for index in (index_of("value", "auc"), index_of("change", "log_loss relative change")):
         found = verdict(put(WHOLE, ("checks", index, key), KINDS[kind]))
-        assert found.startswith(f"{LINE_SHAPE}{key}: expected")
+        assert found.startswith(f"{LINE_SHAPE}{key}: expected {expected}, found ")
 
 
-@pytest.mark.parametrize(("key", "kind"), of_other_kinds(BOUND_KINDS))
-def test_a_value_of_another_kind_makes_it_no_bound(put, key, kind):
+@pytest.mark.parametrize(("key", "kind", "expected"), of_other_kinds(LINE_SHAPE, BOUND_KINDS))
+def test_a_value_of_another_kind_makes_it_no_bound(put, key, kind, expected):
     found = verdict(put(WHOLE, at("value", "auc", "bound", key), KINDS[kind]))
-    assert found.startswith(f"{LINE_SHAPE}bound.{key}: expected")
+    assert found.startswith(f"{LINE_SHAPE}bound.{key}: expected {expected}, found ")
 
 
 SHAPES = {
     "an empty object": ({}, SHAPE + "version: expected"),
     "an unknown key": ({**WHOLE, "comment": "fine"}, SHAPE + "comment: expected one of the keys"),
     "no digest": ({**WHOLE, "contract": {"name": "gate.toml"}}, SHAPE + "contract.sha256: expected"),
+    "a contract without a name": ({**WHOLE, "contract": {"sha256": "0" * 64}}, SHAPE + "contract.name: expected"),
     "rows below zero": ({**WHOLE, "rows": -1}, SHAPE + "rows: expected a number of rows, found -1"),
+    "fewer than no rows left out": ({**WHOLE, "left_out": -1}, SHAPE + "left_out: expected a number of rows, found -1"),
     "a line null": (with_line(None), LINE_SHAPE + "expected an object"),
     "a line true": (with_line(True), LINE_SHAPE + "expected an object"),
     "an unknown key of a line": (with_line({**LINE, "verdict": "passed"}), LINE_SHAPE + "verdict: expected"),
@@ -358,7 +392,10 @@ SHAPES = {
     "an interval of none": (with_line({**LINE, "interval": []}), LINE_SHAPE + "interval: expected two numbers"),
     "an interval of one": (with_line({**LINE, "interval": [0.7]}), LINE_SHAPE + "interval: expected two numbers"),
     "an interval of three": (with_line({**LINE, "interval": [0.7, 0.7, 0.7]}), LINE_SHAPE + "interval: expected two"),
-    "an interval backwards": (with_line({**LINE, "interval": [0.8, 0.7]}), LINE_SHAPE + "interval: expected two"),
+    "an interval backwards": (
+        with_line({**LINE, "interval": [0.8, 0.7]}),
+        LINE_SHAPE + "interval: expected two numbers, the lower one first, found others",
+    ),
     "an interval with null": (with_line({**LINE, "interval": [0.7, None]}), LINE_SHAPE + "interval.1: expected"),
     "an interval with NaN": (with_line({**LINE, "interval": [math.nan, 0.7]}), LINE_SHAPE + "interval.0: expected"),
     "an endless interval": (with_line({**LINE, "interval": [0.7, math.inf]}), LINE_SHAPE + "interval.1: expected"),
@@ -451,6 +488,14 @@ def test_what_did_not_keep_its_bound_blesses_nothing_whatever_it_says(put, path,
     assert verdict(put(WHOLE, path, value)) == f"it failed its gate: {failed}"
 
 
+@pytest.mark.parametrize("kind", ["change", "relative change"])
+@pytest.mark.parametrize("metric", COMPARED)
+def test_no_change_of_a_slice_is_told_from_noise_without_an_interval(metric, kind):
+    changed = line("slice", f"{metric} {kind}", 0.0, low=-1, high=1, slice="a = b")
+    assert verdict(with_line(replace(changed, interval=(0.0, 0.0)))) is None
+    assert verdict(with_line(changed)) == f"it failed its gate: {metric} {kind} (a = b)"
+
+
 def test_all_that_failed_is_named():
     document = with_line(FAILED, with_line(line("slice", "auc", 0.5, low=0.6, slice="a = b")))
     assert verdict(document) == "it failed its gate: auc (a = b), auc"
@@ -520,6 +565,11 @@ def test_what_keeps_its_bound_in_a_first_release_may_be_waived_besides(put):
     broken = put(FIRST, at("schema", "breaking_changes", "value"), 1)
     assert verdict(kept, current=None) is None
     assert verdict(broken, current=None) == f"{WAIVES}breaking_changes"
+
+
+def test_all_that_no_gate_waives_is_named():
+    one, another = (line("value", metric, 0.7, low=0.6, waived="because") for metric in ("auc", "log_loss"))
+    assert verdict(with_line(one, with_line(another))) == f"{WAIVES}log_loss, auc"
 
 
 # Laws
