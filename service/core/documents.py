@@ -148,7 +148,7 @@ def _cross_fault(cross: object, earlier: list[Any]) -> str | None:
 
 class _FieldDocument(Document):
     type = _FieldType(f"one of {', '.join(FIELD_TYPES)}", required=True)
-    required = Strict(bool, "true or false", load_default=True)
+    required = Strict(bool, "true or false")
     bins = _Bins()
 
     @ma.validates_schema

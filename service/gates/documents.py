@@ -221,5 +221,5 @@ class _Side(Strict):
 
 
 def _switch(key: str) -> Table:
-    keys = {key: Strict(bool, "true or false", required=True)}
+    keys = {key: Strict(bool, "true or false")}
     return Table(f"a table with {key} = true or false", keys, itemgetter(key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import marshmallow as ma
 
@@ -11,7 +11,7 @@ from service.core.documents import Document, Strict, Text, fault
 from service.core.features import INT64_MAX, INT64_MIN, describe, is_finite
 from service.gates.checks import Bound
 
-Keys = Mapping[str, ma.fields.Field[Any]]
+Keys: TypeAlias = Mapping[str, ma.fields.Field[Any]]
 
 
 def checker(keys: Keys) -> Document:
@@ -63,7 +63,7 @@ class OneOf(Text):
 class AnyText(Text):
     """A string that has a UTF-8 form; it may be empty."""
 
-    def __init__(self, expected: str = "a string", **options: Any) -> None:
+    def __init__(self, expected: str, **options: Any) -> None:
         super().__init__(expected, **options)
 
     def check(self, value: str) -> str:
@@ -106,8 +106,8 @@ class Items(Strict):
 class NamedTables(Strict):
     """A table of tables; their names are the user's."""
 
-    def __init__(self, expected: str, table: Table, **options: Any) -> None:
-        super().__init__(dict, expected, **options)
+    def __init__(self, expected: str, table: Table) -> None:
+        super().__init__(dict, expected)
         self.table = table
 
     def check(self, value: dict[str, Any]) -> dict[str, Any]:

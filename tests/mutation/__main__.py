@@ -5,8 +5,7 @@
 The mutants are made by mutmut's operators. The loop is our own: mutmut's leaves out what a module's import runs and
 whatever is decorated (properties, cached functions, context managers), and collects tests for each mutant anew. Here a
 process that holds the collected tests forks for each mutant, changes the code of one function, and runs the tests that
-see it; what the import of a module runs is changed in a process that has imported nothing of the product yet. A
-function that an import calls is changed in the first way and, where that goes unnoticed, in the second.
+see it; what the import of a module runs is changed in a process that has imported nothing of the product yet.
 """
 
 import gc
@@ -25,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from inside import Loop, Watch, called_by, caches_of, change_function, change_module, functions_of, run_pytest, settle
+from inside import Loop, Watch, caches_of, change_function, change_module, functions_of, run_pytest, settle
 from mutants import mutants_of
 from results import Outcome, report
 
@@ -107,12 +106,16 @@ class Line:
         self._started = time.monotonic()
 
     def tests_of(self, mutant, lines: set[int] | None) -> list[str]:
-        """The tests that a mutant has to get past: those that see one of these lines, or anything of its module."""
+        """The tests that a mutant has to get past: those that see one of these lines.
+
+        Without lines: those that see anything of its module, and all of its own, which may look at constants only.
+        """
         path = self.files[mutant.module]
         seeing = [
             (not is_own(sight.file, mutant.module), sight.seconds, name)
             for name, sight in self.sights.items()
-            if path in sight.lines and (lines is None or lines & sight.lines[path])
+            if (lines is None and is_own(sight.file, mutant.module))
+            or (path in sight.lines and (lines is None or lines & sight.lines[path]))
         ]
         chosen, beyond = [], 0.0
         for elsewhere, seconds, name in sorted(seeing):
@@ -184,27 +187,6 @@ class Line:
 
     # In processes that have imported nothing of the product
 
-    def unnoticed_of_imports(self) -> list:
-        """The survivors so far that changed what an import had called already; they have no outcome any more."""
-        kept = self.folder / "called"
-        child = os.fork()
-        if not child:
-            with called_by() as called:
-                for module in self.files:
-                    importlib.import_module(module)
-            kept.write_bytes(pickle.dumps(called))
-            os._exit(0)
-        os.waitpid(child, 0)
-        called = pickle.loads(kept.read_bytes())
-        again = [
-            outcome
-            for outcome in self.outcomes
-            if outcome.verdict == "survived" and (self.files[outcome.mutant.module], *outcome.mutant.code[:2]) in called
-        ]
-        self.outcomes = [outcome for outcome in self.outcomes if outcome not in again]
-        print(f"{len(again)} survivors changed what an import calls: once more, before the import", flush=True)
-        return [outcome.mutant for outcome in again]
-
     def change_modules(self, mutants) -> None:
         """The mutants of what the import of a module runs."""
 
@@ -238,7 +220,7 @@ def main(names: list[str]) -> int:
         tempfile.tempdir = folder
         line = Line(files, Path(folder))
         line.change_functions([mutant for mutant in mutants if mutant.code])
-        line.change_modules([*line.unnoticed_of_imports(), *(mutant for mutant in mutants if not mutant.code)])
+        line.change_modules([mutant for mutant in mutants if not mutant.code])
     return report(line.outcomes, list(files), time.monotonic() - started, write=not names)
 
 

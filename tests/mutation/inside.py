@@ -12,7 +12,6 @@ import tempfile
 import time
 import types
 from collections import defaultdict
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -136,17 +135,6 @@ def functions_of(files):
         if isinstance(one, types.FunctionType) and one.__code__.co_filename in files:
             found[_key(one.__code__)].append(one)
     return found
-
-
-@contextmanager
-def called_by():
-    """The functions that are called in the block, as file, name and first line."""
-    called = set()
-    sys.setprofile(lambda frame, event, _: event == "call" and called.add(_key(frame.f_code)))
-    try:
-        yield called
-    finally:
-        sys.setprofile(None)
 
 
 def _key(code):

@@ -13,6 +13,10 @@ def encoded(value):
     return None if value is None else value.encode()
 
 
+def test_the_contract_has_the_name_that_every_artefact_carries():
+    assert bucketer.CONTRACT == "spark-xxhash64/1"
+
+
 def test_spark_gives_the_same_hash_for_every_vector(spark_vectors):
     ours = [bucketer.hash_value(v["field"], bucketer.canonical(v["value"])) for v in spark_vectors]
     assert ours == [int(v["hash"]) for v in spark_vectors]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.documents import MAX_KEYS, RequestDocument, load_schema
+from service.core.documents import MAX_KEYS, RequestDocument, load_schema, problems
 from service.core.encoder import Encoder
-from service.errors import DocumentError, FeatureError, InvalidRequest, TooManyRows
+from service.errors import DocumentError, FeatureError, InvalidRequest, Problem, TooManyRows
 
 GOOD = {
     "name": "flights",
@@ -128,6 +128,23 @@ BAD_SCHEMAS = [
 def test_a_bad_schema_is_refused_with_the_place_and_what_is_allowed(place, value, path, expected, found):
     problems = problems_of(changed(place, value))
     assert [(problem.path, problem.expected, problem.found) for problem in problems] == [(path, expected, found)]
+
+
+@pytest.mark.parametrize(
+    ("count", "found"),
+    [(2**63 - 1, str(2**63 - 1)), (1 - 2**63, str(1 - 2**63)), (2**63, "an integer out of range")],
+)
+def test_a_count_that_is_no_64_bit_integer_is_not_written_out(count, found):
+    (problem,) = problems_of(changed(("n_buckets",), count))
+    assert problem.found == found
+
+
+def test_a_message_of_marshmallow_s_own_is_a_problem_too():
+    messages = {"a": {0: ["Not a valid thing."]}, "_schema": "Not a thing."}
+    assert list(problems(messages)) == [
+        Problem(path="a.0", expected="Not a valid thing.", found="another"),
+        Problem(path="", expected="Not a thing.", found="another"),
+    ]
 
 
 def test_a_count_of_more_digits_than_python_will_write_is_refused_like_another():

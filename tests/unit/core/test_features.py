@@ -118,6 +118,8 @@ def test_each_power_of_two_begins_a_log2_bin(exponent):
         (None, "null"),
         (True, "a boolean"),
         (2**63 - 1, "an integer"),
+        (-(2**63), "an integer"),
+        (-(2**63) - 1, "an integer out of range"),
         (2**63, "an integer out of range"),
         (0.5, "a number"),
         (math.nan, "NaN or an infinity"),

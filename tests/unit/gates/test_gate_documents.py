@@ -139,6 +139,10 @@ def test_what_a_contract_does_not_say_is_not_asked():
     )
 
 
+def test_data_rules_ask_for_what_they_say():
+    assert loaded({"auc": {"min": 0}, "data": {"rows": {"min": 1}}}).data == DataRules(whole={"rows": Bound(low=1)})
+
+
 @pytest.mark.parametrize("metric", [*QUALITY, *COSTS])
 def test_one_threshold_is_a_contract(metric):
     contract = loaded({metric: {"max": 1}})
@@ -530,7 +534,8 @@ def test_a_contract_without_a_threshold_is_an_error(document):
 
 
 @pytest.mark.parametrize(
-    ("confidence", "needed"), [(0.5, 100), (0.95, 100), (0.98, 100), (0.99, 200), (0.995, 400), (0.999, 2000)]
+    ("confidence", "needed"),
+    [(0.5, 100), (0.95, 100), (0.98, 100), (0.99, 200), (0.995, 400), (0.9972, 715), (0.999, 2000)],
 )
 def test_replicates_too_few_for_the_confidence_are_refused(confidence, needed):
     document = {"auc": {"min": 0.5}, "change": {"confidence": confidence, "replicates": needed}}
