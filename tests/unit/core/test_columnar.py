@@ -76,7 +76,7 @@ def test_a_slice_begins_where_it_says_for_every_type_with_and_without_nulls():
     present = pa.array([index % 5 != 0 for index in range(20)])
     with_nulls = {name: pc.if_else(present, array, None) for name, array in whole.items()}
     for arrays in (whole, with_nulls):
-        rows = [dict(zip(arrays, values, strict=True)) for values in zip(*map(pa.Array.to_pylist, arrays.values()), strict=True)]
+        rows = pa.table(arrays).to_pylist()
         buckets = Encoder(schema).encode_rows(rows)
         for start in range(20):
             sliced = encode_columns(schema, {name: array.slice(start) for name, array in arrays.items()})
