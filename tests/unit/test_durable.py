@@ -1,6 +1,8 @@
 """A file is wholly old or wholly new, and nothing else is left."""
 
 import hashlib
+import os
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,25 @@ def test_a_replaced_file_is_the_new_one_and_nothing_else_is_left(tmp_path):
         replace_file(tmp_path / "file", content)
         assert (tmp_path / "file").read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_another_s_place_and_the_folder_after(tmp_path, monkeypatch):
+    """Or the power goes in between, and the name is there with nothing under it."""
+    done, fsync, replace = [], os.fsync, Path.replace
+
+    def syncing(descriptor):
+        fsync(descriptor)
+        done.append(("synced", os.fstat(descriptor).st_ino))
+
+    def replacing_by(path, target):
+        done.append(("renamed", path.stat().st_ino, path.read_bytes()))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(Path, "replace", replacing_by)
+    replace_file(tmp_path / "file", b"new")
+    file, folder = (tmp_path / "file").stat().st_ino, tmp_path.stat().st_ino
+    assert done == [("synced", file), ("renamed", file, b"new"), ("synced", folder)]
 
 
 def test_a_replacement_that_fails_leaves_the_old_content_and_nothing_else(tmp_path):

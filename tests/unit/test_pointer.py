@@ -35,6 +35,16 @@ def test_promoting_the_current_version_changes_nothing(store, blessed):
     assert len(store.audit()) == 1
 
 
+def test_whoever_reads_the_pointer_while_it_changes_reads_the_whole_old_one(store, blessed, release):
+    release(blessed(1))
+    path = store.root / "current.json"
+    with path.open("rb") as file:
+        before = path.read_bytes()
+        release(blessed(2))
+        assert file.read() == before
+    assert path.read_bytes() != before
+
+
 def test_rollbacks_go_back_one_by_one_until_there_is_nothing(store, blessed, release):
     a, b, c = blessed(1), blessed(2), blessed(3)
     for version in (a, b, a, c):
