@@ -11,7 +11,7 @@ import pytest
 from service.artefact import MANIFEST
 from service.errors import ArtefactInvalid, NoModel, NotBlessed, StoreError, VersionNotFound
 from service.pointer import Override
-from service.store import utc_now
+from service.store import Store, utc_now
 
 # Versions
 
@@ -68,6 +68,19 @@ def test_versions_are_listed_oldest_first_whatever_is_done_to_them_later(store, 
     assert store.version_ids() == versions
     store.write_report(versions[0], {"version": versions[0]})
     assert store.version_ids() == versions
+
+
+def test_a_version_is_added_even_if_somebody_takes_away_the_folder_in_which_it_was_written(
+    store, content, monkeypatch
+):
+    settle = Store._settle
+
+    def settle_and_tidy(self, folder, version):
+        settle(self, folder, version)
+        shutil.rmtree(folder.parent)
+
+    monkeypatch.setattr(Store, "_settle", settle_and_tidy)
+    assert store.version_ids() == [store.add(**content(1))]
 
 
 def test_what_is_being_written_is_no_version(store, content):

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.core import bucketer
-from service.core.columns import CodedText, Integers, Missing, Text, bin_indices, hash_columns
+from service.core.columns import Booleans, CodedText, Integers, Missing, Numbers, Text, bin_indices, hash_columns
 from service.core.documents import load_schema
 from service.core.features import bin_index
 from service.kernels.library import Bitmap
@@ -40,6 +40,22 @@ def test_a_column_that_is_not_there_is_missing_in_every_row_and_in_its_crosses(p
     assert hashes[0].tolist() == [bucketer.hash_value("a", value) for value in values]
     assert hashes[1].tolist() == [bucketer.field_seed("b")] * 3
     assert hashes[2].tolist() == [bucketer.hash_cross([("b", None), ("a", value)]) for value in values]
+
+
+def test_a_column_of_which_nothing_else_is_said_misses_nothing():
+    fields = {"b": {"type": "boolean"}, "i": {"type": "integer"}, "x": {"type": "number", "bins": [1.0]}}
+    schema = load_schema({"name": "m", "label": "y", "n_buckets": 8, "fields": fields}, source="here")
+    bits = Bitmap(np.array([0b01], dtype=np.uint8), 0)
+    hashes = hash_columns(
+        schema,
+        {
+            "b": Booleans(values=bits, n_rows=2),
+            "i": Integers(values=np.array([7, 8])),
+            "x": Numbers(values=np.array([0.5, 1.5])),
+        },
+    )
+    values = {"b": [b"true", b"false"], "i": [b"7", b"8"], "x": [b"0", b"1"]}
+    assert hashes.tolist() == [[bucketer.hash_value(name, text) for text in texts] for name, texts in values.items()]
 
 
 def test_coded_text_within_a_cross_is_written_out(pair):
