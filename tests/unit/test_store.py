@@ -80,7 +80,8 @@ def test_a_version_is_added_even_if_somebody_takes_away_the_folder_in_which_it_w
         shutil.rmtree(folder.parent)
 
     monkeypatch.setattr(Store, "_settle", settle_and_tidy)
-    assert store.version_ids() == [store.add(**content(1))]
+    version = store.add(**content(1))
+    assert store.version_ids() == [version]
 
 
 def test_what_is_being_written_is_no_version(store, content):
