@@ -62,6 +62,7 @@ BAD_SCHEMAS = [
     (("name",), 7, "name", NAME, "an integer"),
     (("name",), None, "name", NAME, "null"),
     (("name",), "a\ud800", "name", NAME, "a lone surrogate"),
+    (("name",), "a\udfff", "name", NAME, "a lone surrogate"),
     (("label",), ABSENT, "label", "the name of the column that holds 0 or 1", REQUIRED),
     (("label",), "hour", "label", "no field of the label's name", "the field 'hour'"),
     (("label",), ["late"], "label", "the name of the column that holds 0 or 1", "an array"),

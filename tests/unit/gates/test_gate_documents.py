@@ -173,14 +173,6 @@ def test_the_least_that_a_rule_may_ask_for_is_taken():
     assert loaded(given).directions[0].min_share == math.ulp(0.0)
 
 
-def test_a_number_too_large_for_a_report_s_integers_becomes_a_double():
-    """JSON integers of the reports are of 64 bits."""
-    ends = {-(2**63): int, 2**63 - 1: int, -(2**63) - 1: float, 2**63: float, 2**70: float}
-    for end, kind in ends.items():
-        [low] = [bound.low for bound in loaded({"artefact_bytes": {"min": end}}).costs.values()]
-        assert (low, type(low)) == (kind(end), kind)
-
-
 def test_the_ends_of_a_bound_may_be_equal():
     assert loaded({"calibration_ratio": {"min": 1, "max": 1}}).quality["calibration_ratio"] == Bound(low=1, high=1)
     change = loaded({"change": {"auc": {"min": 0, "max": 0, "min_relative": 0, "max_relative": 0.0}}}).changes["auc"]
