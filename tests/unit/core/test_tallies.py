@@ -79,6 +79,14 @@ def test_without_crosses_a_bucket_costs_nothing_while_rows_come():
     assert BucketTally(8).collisions([field_of(8, 16, 3)]) == Collisions(values=2, lookups=2)
 
 
+@pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 2), (1, 3), (2, 40)])
+def test_one_hash_of_two_crosses_is_two_values(one, other):
+    buckets = BucketTally(8)
+    for index in (one, other):
+        buckets.update(index, np.array([5, 5], dtype=np.uint64))
+    assert buckets.collisions([]) == Collisions(values=0, lookups=4)
+
+
 @pytest.mark.parametrize("n_buckets", [2, 64, 2**16])
 def test_collisions_of_fields_and_crosses_are_those_of_counters(n_buckets):
     random = np.random.default_rng(n_buckets)
