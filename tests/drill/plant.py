@@ -149,7 +149,8 @@ class Drill:
         at_once: how many lines may run side by side; they share the cores.
 
     Attributes:
-        passed: what the line left when it passed on the tree without a defect.
+        passed: what the line left when it passed on the tree without a defect; where there is nothing, no stage is
+            taken from there.
     """
 
     def __init__(self, folder, line, at_once=1):
@@ -204,8 +205,9 @@ class Drill:
         copy_tree(tree)
         plant(tree, edits)
         which = ["-m", "line"]
-        if edits and all(edit["file"] in UNREAD for edit in edits):
-            wheel = carry_wheel(self.passed, tree / "dist")
+        passed = next(self.passed.glob("andon-*.whl"), None)
+        if passed and edits and all(edit["file"] in UNREAD for edit in edits):
+            wheel = carry_wheel(passed, tree / "dist")
             repeated = [stage for stage in self._line if stage not in ("unit", "component")]
             which = ["-e", ",".join(repeated), "--installpkg", str(wheel)]
         started = time.monotonic()
@@ -288,10 +290,9 @@ def plant(tree, edits):
         path.write_text(text.replace(edit["find"], edit["replace"]), encoding="utf-8")
 
 
-def carry_wheel(source, target):
-    """Copy the control's wheel, and return it."""
+def carry_wheel(wheel, target):
+    """Copy the control's wheel, and return the copy."""
     target.mkdir()
-    (wheel,) = source.glob("andon-*.whl")
     return shutil.copy2(wheel, target)
 
 
