@@ -11,7 +11,7 @@ import pytest
 from service.artefact import MANIFEST
 from service.errors import ArtefactInvalid, NoModel, NotBlessed, StoreError, VersionNotFound
 from service.pointer import Override
-from service.store import Store, utc_now
+from service.store import DAMAGED, NEW, PRUNED, Store, utc_now
 
 # Versions
 
@@ -82,6 +82,13 @@ def test_a_version_is_added_even_if_somebody_takes_away_the_folder_in_which_it_w
     monkeypatch.setattr(Store, "_settle", settle_and_tidy)
     version = store.add(**content(1))
     assert store.version_ids() == [version]
+
+
+def test_the_names_in_a_store_are_those_that_other_releases_find(store, blessed):
+    version = blessed(1)
+    assert store.promote(version, actor="me").change.reason == ""
+    assert (store.root / "versions" / version).is_dir()
+    assert (NEW, DAMAGED, PRUNED) == (".new-", ".damaged-", ".pruned-")
 
 
 def test_what_is_being_written_is_no_version(store, content):

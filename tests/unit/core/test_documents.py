@@ -292,6 +292,10 @@ def test_as_many_rows_as_are_allowed_are_checked():
     assert [problem.path for problem in caught.value.problems] == ["instances.2.hour"]
 
 
+def test_a_request_may_have_a_hundred_keys():
+    assert MAX_KEYS == 100
+
+
 @pytest.mark.parametrize("with_instances", [True, False])
 def test_a_flood_of_keys_is_one_problem(with_instances):
     request = RequestDocument(load_schema(GOOD, source="s"))

@@ -4,7 +4,8 @@ import marshmallow as ma
 import pytest
 
 from service.errors import Problem
-from service.gates.fields import Count, Number
+from service.gates import Bound
+from service.gates.fields import Count, Number, OneOf
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
@@ -16,6 +17,20 @@ LOWEST, HIGHEST = -(2**63), 2**63 - 1
 def test_an_integer_that_no_report_can_hold_becomes_a_double(value, kind):
     number = Number().deserialize(value)
     assert (number, type(number)) == (kind(value), kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected", "found"),
+    [
+        (Number("a share", bound=Bound(low=0, high=1)), 1.5, "a share", "1.5"),
+        (Number("a share", bound=Bound(low=0, high=1)), -1, "a share", "-1"),
+        (OneOf("cold", "head"), "hot", "one of cold, head", "'hot'"),
+    ],
+)
+def test_a_value_that_is_refused_is_shown_beside_what_was_expected(kind, value, expected, found):
+    with pytest.raises(ma.ValidationError) as caught:
+        kind.deserialize(value)
+    assert caught.value.messages == [Problem(expected=expected, found=found)]
 
 
 @pytest.mark.parametrize(
