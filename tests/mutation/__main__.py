@@ -35,8 +35,8 @@ PACKAGES = ("service.core", "service.gates", "service.store")
 PYTEST = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
 
 WORKERS = os.cpu_count() or 1
-BEYOND = 5.0
-"""Seconds of tests elsewhere that a mutant has to get past after the tests of its own module, the quickest first."""
+BEYOND = 300
+"""So many tests elsewhere a mutant has to get past after the tests of its own module."""
 
 PRELOADED = ("flask", "gevent", "hypothesis", "marshmallow", "orjson", "pyarrow.parquet", "sklearn.metrics")
 
@@ -50,10 +50,14 @@ def files_of(package: str) -> dict[str, Path]:
     return {package: place.with_suffix(".py")}
 
 
+def is_near(test_file: str, module: str) -> bool:
+    """Whether a test file is of the same package as the module."""
+    return list(Path(test_file).relative_to(UNIT).parts[:-1]) == module.split(".")[1:-1]
+
+
 def is_own(test_file: str, module: str) -> bool:
     """Whether a test file is the module's own (``test_gate_documents.py`` of ``service.gates.documents``)."""
-    path, name = Path(test_file).relative_to(UNIT), module.split(".")
-    return list(path.parts[:-1]) == name[1:-1] and path.stem.endswith("_" + name[-1])
+    return is_near(test_file, module) and Path(test_file).stem.endswith("_" + module.split(".")[-1])
 
 
 def limit(sight) -> int:
@@ -111,18 +115,15 @@ class Line:
         Without lines: those that see anything of its module, and all of its own, which may look at constants only.
         """
         path = self.files[mutant.module]
-        seeing = [
-            (not is_own(sight.file, mutant.module), sight.seconds, name)
-            for name, sight in self.sights.items()
-            if (lines is None and is_own(sight.file, mutant.module))
-            or (path in sight.lines and (lines is None or lines & sight.lines[path]))
-        ]
-        chosen, beyond = [], 0.0
-        for elsewhere, seconds, name in sorted(seeing):
-            beyond += seconds if elsewhere else 0.0
-            if beyond <= BEYOND:
-                chosen.append(name)
-        return chosen
+        own, elsewhere = [], []
+        for name, sight in self.sights.items():
+            mine = is_own(sight.file, mutant.module)
+            if (lines is None and mine) or (path in sight.lines and (lines is None or lines & sight.lines[path])):
+                (own if mine else elsewhere).append(name)
+        own.sort(key=lambda name: self.sights[name].seconds)
+        # Neighbours first. So many, and not so many seconds' worth: what else the machine does must not decide.
+        elsewhere.sort(key=lambda name: (not is_near(self.sights[name].file, mutant.module), self.sights[name].seconds))
+        return own + elsewhere[:BEYOND]
 
     def note(self, mutant, status: int, seconds: float) -> None:
         """Keep an outcome, and say how far we are."""

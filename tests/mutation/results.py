@@ -1,6 +1,5 @@
 """What became of the mutants: survivors against the list of the equivalent ones, the scores, the table."""
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ else:
 
 HERE = Path(__file__).resolve().parent
 EQUIVALENT = HERE / "equivalent.toml"
-SCORES = HERE / "scores.json"
 PAGE = HERE.parent.parent / "docs" / "pipeline.md"
 BEGIN, END = "<!-- mutation -->", "<!-- /mutation -->"
 
@@ -41,7 +39,7 @@ def equivalents(modules: list[str]) -> set[tuple[str, str, str]]:
 
 
 def report(outcomes: list[Outcome], modules: list[str], seconds: float, *, write: bool) -> int:
-    """Print the verdict, and keep the scores if ``write``; 1 if the tests let too much pass, or the list is wrong."""
+    """Print the verdict, and ``write`` the table into the page; 1 if too much survived, or the list is wrong."""
     listed = equivalents(modules)
     survivors = {outcome.mutant.key for outcome in outcomes if outcome.verdict == "survived"}
     wrong = [f"survived, and is not listed: {' | '.join(key)}" for key in sorted(survivors - listed)]
@@ -55,7 +53,6 @@ def report(outcomes: list[Outcome], modules: list[str], seconds: float, *, write
         wrong.append(f"{score:.2%} killed, asked at least {LEAST:.0%}")
         print(wrong[-1])
     if write:
-        SCORES.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
         before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
         PAGE.write_text(f"{before}{BEGIN}\n\n{_table(rows)}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
     return 1 if wrong else 0
