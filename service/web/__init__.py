@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, request
 
 from service.config import Settings
 from service.core.predictor import Predictor
 from service.live import LiveModel, ModelSource, PinnedModel
 from service.store import Store
 from service.web import errors, health, index, prediction
+from service.web.calls import call_of
+from service.web.dataplane import DataPlane
 from service.web.formats.format import Bounds
+from service.web.front import Front
 from service.web.shortcut import Shortcut
 
 START_SECONDS = 10.0
@@ -29,12 +32,18 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     model: ModelSource = PinnedModel(predictor) if predictor else _live(settings)
     app.extensions["andon"] = model
     errors.init_app(app)
-    bounds = Bounds(max_rows=settings.max_rows, max_body_bytes=settings.max_body_bytes)
-    app.register_blueprint(prediction.create_blueprint(model, bounds))
+    plane = DataPlane(model, Bounds(max_rows=settings.max_rows, max_body_bytes=settings.max_body_bytes))
+    app.before_request(_note_route)
+    app.register_blueprint(prediction.create_blueprint(plane))
     app.register_blueprint(health.create_blueprint(model))
     app.register_blueprint(index.create_blueprint(model))
-    app.wsgi_app = Shortcut(app.wsgi_app, model, bounds)  # type: ignore[method-assign]
+    app.wsgi_app = Front(Shortcut(app.wsgi_app, plane))  # type: ignore[method-assign]
     return app
+
+
+def _note_route() -> None:
+    if request.url_rule is not None:
+        call_of(request.environ).route = request.url_rule.rule
 
 
 def _live(settings: Settings) -> LiveModel:

@@ -1,15 +1,26 @@
-"""The one table from error to status, and every error as problem details (RFC 9457)."""
+"""The one table from error to status, and every error as problem details (RFC 9457) or as its protocol has it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from typing import TypeAlias
 
 import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from service.errors import AndonError, InvalidRequest, MalformedRequest, NoModel, TooManyRows, UnsupportedRequest
+from service.errors import (
+    AndonError,
+    InvalidRequest,
+    MalformedRequest,
+    NoModel,
+    Problem,
+    TooManyRows,
+    UnsupportedRequest,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -28,53 +39,101 @@ RETRY_AFTER_SECONDS = 5
 KEPT_HEADERS = ("Allow", "Retry-After")
 
 
-def init_app(app: Flask) -> None:
-    """Make every error of the application a problem document."""
-    app.register_error_handler(AndonError, answer)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _unknown)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What a client is told, before a protocol puts it into its own words.
+
+    Attributes:
+        detail: for a person. It never holds a feature's value.
+        problems: the values that are wrong, in an invalid request.
+        headers: that belong to the answer in every protocol.
+        more: keys beside the usual ones, for problem documents.
+    """
+
+    status: HTTPStatus
+    detail: str
+    problems: tuple[Problem, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
+
+
+Renderer: TypeAlias = Callable[[Failure], Response]
+
+
+def init_app(app: Flask, renderers: Mapping[str, Renderer] | None = None) -> None:
+    """Answer every error of the application, as a problem document if no protocol has another way.
+
+    Args:
+        renderers: for the paths of a protocol, by what they begin with, its own way to render a failure.
+    """
+    known = dict(renderers or {})
+
+    def render(failure: Failure) -> Response:
+        for prefix, renderer in known.items():
+            if request.path == prefix or request.path.startswith(prefix + "/"):
+                response = renderer(failure)
+                break
+        else:
+            response = problem_document(failure)
+        response.headers.update(failure.headers)
+        return response
+
+    def of_http(error: HTTPException) -> Response | HTTPException:
+        if error.code is None or error.code < 400:
+            return error  # a redirect is no problem
+        given = error.get_response(request.environ).headers
+        headers = {name: given[name] for name in KEPT_HEADERS if name in given}
+        return render(Failure(status=HTTPStatus(error.code), detail=error.description or "", headers=headers))
+
+    app.register_error_handler(AndonError, lambda error: render(failure_of(error)))
+    app.register_error_handler(HTTPException, of_http)
+    app.register_error_handler(Exception, lambda error: render(_unknown(error)))
 
 
 def answer(error: AndonError, **more: object) -> Response:
     """The problem document of an error that Andon raised, with ``more`` in it."""
+    failure = replace(failure_of(error), more=more)
+    response = problem_document(failure)
+    response.headers.update(failure.headers)
+    return response
+
+
+def failure_of(error: AndonError) -> Failure:
+    """What a client is told of an error that Andon raised."""
     status = STATUSES.get(type(error))
     if status is None:
         return _unknown(error)
     if isinstance(error, InvalidRequest):
         return _invalid(error, status)
-    response = _problem(status, str(error), **more)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response
+    unavailable = status == HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if unavailable else {}
+    return Failure(status=status, detail=str(error), headers=headers)
 
 
-def _invalid(error: InvalidRequest, status: HTTPStatus) -> Response:
-    listed = [
-        {"path": problem.path, "expected": problem.expected, "found": problem.found}
-        for problem in error.problems[:MAX_LISTED]
-    ]
+def problem_document(failure: Failure) -> Response:
+    """The failure as RFC 9457 has it."""
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": failure.status.phrase,
+        "status": failure.status.value,
+        "detail": failure.detail,
+    }
+    if failure.problems:
+        document["errors"] = [
+            {"path": problem.path, "expected": problem.expected, "found": problem.found} for problem in failure.problems
+        ]
+    body = orjson.dumps({**document, **failure.more})
+    return Response(body, status=failure.status.value, mimetype="application/problem+json")
+
+
+def _invalid(error: InvalidRequest, status: HTTPStatus) -> Failure:
     count = len(error.problems)
     detail = f"{count} {'value is' if count == 1 else 'values are'} not what the model expects"
     if count > MAX_LISTED:
         detail += f"; the first {MAX_LISTED} are listed"
-    return _problem(status, detail, errors=listed)
+    return Failure(status=status, detail=detail, problems=error.problems[:MAX_LISTED])
 
 
-def _http(error: HTTPException) -> Response | HTTPException:
-    if error.code is None or error.code < 400:
-        return error  # a redirect is no problem
-    response = _problem(HTTPStatus(error.code), error.description or "")
-    for name, value in error.get_response(request.environ).headers.items():
-        if name in KEPT_HEADERS:
-            response.headers[name] = value
-    return response
-
-
-def _unknown(error: Exception) -> Response:
+def _unknown(error: Exception) -> Failure:
     logger.exception("%s %s failed", request.method, request.path, exc_info=error)
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed; its log says how")
-
-
-def _problem(status: HTTPStatus, detail: str, **more: object) -> Response:
-    document = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **more}
-    return Response(orjson.dumps(document), status=status.value, mimetype="application/problem+json")
+    return Failure(status=HTTPStatus.INTERNAL_SERVER_ERROR, detail="the service failed; its log says how")

@@ -9,10 +9,10 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import UnsupportedMediaType
 
-from service.live import ModelSource
 from service.web.body import read_body
+from service.web.calls import call_of
+from service.web.dataplane import DataPlane
 from service.web.formats import acceptable, format_of
-from service.web.formats.format import Bounds
 
 
 class _Answer(Response):
@@ -27,19 +27,20 @@ class _Answer(Response):
         return self.headers
 
 
-def create_blueprint(model: ModelSource, bounds: Bounds) -> Blueprint:
-    """The blueprint that answers with what ``model`` gives, to requests within the bounds."""
+def create_blueprint(plane: DataPlane) -> Blueprint:
+    """The blueprint that answers with what the data plane gives."""
     blueprint = Blueprint("prediction", __name__)
 
     @blueprint.post("/predict")
     def predict() -> Response:
         environ = request.environ
-        predictor = model.predictor()
+        call = call_of(environ)
+        predictor = plane.predictor(call)
         given = format_of(environ.get("CONTENT_TYPE"))
         wanted = acceptable(environ.get("HTTP_ACCEPT"), given)
         if environ.get("HTTP_CONTENT_ENCODING"):
             raise UnsupportedMediaType("expected a body without a content encoding")
-        answer = given.predict(read_body(environ, most=bounds.max_body_bytes), predictor, bounds)
+        answer = plane.predict(call, predictor, given, read_body(environ, most=plane.bounds.max_body_bytes))
         headers = () if wanted.names_version else _version_headers(predictor.name, predictor.version)
         return _Answer(wanted.render(answer, predictor), wanted.media_type, headers)
 

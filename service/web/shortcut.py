@@ -8,30 +8,27 @@ a request that it is not sure of goes there untouched, its body read but not use
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
 from service.core.predictor import Predictor
 from service.errors import NoModel
-from service.live import ModelSource
+from service.web.calls import Call, call_of
+from service.web.dataplane import DataPlane
 from service.web.formats import acceptable, format_of
-from service.web.formats.format import Bounds
 from service.web.formats.json import FORMAT
-
-StartResponse: TypeAlias = Callable[..., Any]
-Application: TypeAlias = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+from service.web.front import Application, StartResponse
 
 
 class Shortcut:
     """A WSGI application in front of another, which it asks for whatever it does not answer itself."""
 
-    def __init__(self, application: Application, model: ModelSource, bounds: Bounds) -> None:
+    def __init__(self, application: Application, plane: DataPlane) -> None:
         self._application = application
-        self._model = model
-        self._bounds = bounds
+        self._plane = plane
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -41,27 +38,29 @@ class Shortcut:
             and _is_json(environ.get("CONTENT_TYPE"), environ.get("HTTP_ACCEPT"))
             and "HTTP_CONTENT_ENCODING" not in environ
         ):
+            call = call_of(environ)
             try:
-                predictor = self._model.predictor()
+                predictor = self._plane.predictor(call)
             except NoModel:
                 return self._application(environ, start_response)
-            answer = self._answer(environ, predictor)
+            answer = self._answer(environ, call, predictor)
             if answer is not None:
                 headers = [("Content-Type", FORMAT.media_type), ("Content-Length", str(len(answer)))]
+                call.route = "/predict"
                 start_response("200 OK", headers)
                 return [answer]
         return self._application(environ, start_response)
 
-    def _answer(self, environ: dict[str, Any], predictor: Predictor) -> bytes | None:
+    def _answer(self, environ: dict[str, Any], call: Call, predictor: Predictor) -> bytes | None:
         stated = environ.get("CONTENT_LENGTH", "")
-        if not (stated.isascii() and stated.isdigit() and int(stated) <= self._bounds.max_body_bytes):
+        if not (stated.isascii() and stated.isdigit() and int(stated) <= self._plane.bounds.max_body_bytes):
             return None
         try:
             body = environ["wsgi.input"].read(int(stated))
         except Exception:
             body = b""  # less than was stated: the other way says so
         if len(body) == int(stated):
-            probabilities = predictor.predict_json(body, max_rows=self._bounds.max_rows)
+            probabilities = self._plane.predict_json(call, predictor, body)
             if probabilities is not None:
                 return FORMAT.render(probabilities, predictor)
         environ["wsgi.input"] = io.BytesIO(body)

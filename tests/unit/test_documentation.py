@@ -23,7 +23,7 @@ def test_the_configuration_reference_lists_every_setting_with_its_default():
     assert listed == expected
 
 
-@pytest.mark.parametrize("purpose", ["serve", "train", "test", "lint", "container"])
+@pytest.mark.parametrize("purpose", ["serve", "train", "test", "lint", "container", "traces", "clients"])
 def test_every_dependency_is_named_in_the_reference(purpose):
     text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     lines = (ROOT / "requirements" / f"{purpose}.in").read_text(encoding="utf-8").splitlines()

@@ -6,7 +6,7 @@ work is proportional to the body, however it is cut up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as declared
 
@@ -21,6 +21,7 @@ from service.web.formats.arrow_answer import write_stream
 from service.web.formats.arrow_columns import BadValue, coded_column, plain_column
 from service.web.formats.flatbuffers import Malformed
 from service.web.formats.format import Answer, Bounds, Format
+from service.web.formats.instances import instances_of
 
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
@@ -49,6 +50,11 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
     """The rows as columns, whole."""
     columns = read(body, predictor.schema, max_rows=bounds.max_rows, max_text=bounds.max_body_bytes)
     return predictor.predict_columns(columns)
+
+
+def instances(body: bytes, predictor: Predictor, bounds: Bounds) -> Sequence[Mapping[str, object]]:
+    """The fields' values; other columns are left out."""
+    return instances_of(read(body, predictor.schema, max_rows=bounds.max_rows, max_text=bounds.max_body_bytes))
 
 
 def render(answer: Answer, predictor: Predictor) -> bytes:
@@ -152,4 +158,6 @@ def _column(gathered: _Gathered, max_text: int) -> Column:
     return coded_column(kind, column.type, parts, column.index.type, gathered.values, most=max_text)
 
 
-FORMAT = Format(media_type="application/vnd.apache.arrow.stream", predict=predict, render=render)
+FORMAT = Format(
+    media_type="application/vnd.apache.arrow.stream", predict=predict, render=render, instances=instances
+)

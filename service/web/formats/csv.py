@@ -5,6 +5,8 @@ An empty field is missing, and ``""`` is the empty string. Text is taken verbati
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from service.core.columns import Booleans, Column, Integers, Missing, Numbers, Text
@@ -14,6 +16,7 @@ from service.decimals import CSV_HEADER, csv_lines
 from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRows
 from service.kernels import csv, text
 from service.web.formats.format import Answer, Bounds, Format
+from service.web.formats.instances import instances_of
 
 MAX_COLUMNS = 10_000
 
@@ -21,6 +24,11 @@ MAX_COLUMNS = 10_000
 def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
     """The rows as columns, whole."""
     return predictor.predict_columns(read(body, predictor.schema, max_rows=bounds.max_rows))
+
+
+def instances(body: bytes, predictor: Predictor, bounds: Bounds) -> Sequence[Mapping[str, object]]:
+    """The fields' values; other columns are left out."""
+    return instances_of(read(body, predictor.schema, max_rows=bounds.max_rows))
 
 
 def render(answer: Answer, predictor: Predictor) -> bytes:
@@ -99,4 +107,4 @@ def _column(field: Field, column: csv.TextColumn) -> Column:
     return Text(offsets=offsets, data=data, valid=valid)
 
 
-FORMAT = Format(media_type="text/csv", predict=predict, render=render)
+FORMAT = Format(media_type="text/csv", predict=predict, render=render, instances=instances)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -30,10 +30,12 @@ class Format:
         predict: the probability of each row of a body. It raises ``MalformedRequest`` for a body that is not of the
             format, ``TooManyRows``, and ``InvalidRequest`` for one that the model's schema does not accept.
         render: the answer, which some predictor gave.
+        instances: the rows of a body that was predicted, as JSON has them; for those who look at a few of them.
         names_version: whether the answer itself says which model and version gave it.
     """
 
     media_type: str
     predict: Callable[[bytes, Predictor, Bounds], Answer]
     render: Callable[[Answer, Predictor], bytes]
+    instances: Callable[[bytes, Predictor, Bounds], Sequence[Mapping[str, object]]]
     names_version: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import orjson
 
 from service.core.predictor import Predictor
@@ -21,10 +23,18 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
     return predictor.predict_rows(predictor.request_document.check(document, max_rows=bounds.max_rows))
 
 
+def instances(body: bytes, predictor: Predictor, bounds: Bounds) -> Sequence[Mapping[str, object]]:
+    """As they came."""
+    rows: list[dict[str, object]] = orjson.loads(body)["instances"]
+    return rows
+
+
 def render(answer: Answer, predictor: Predictor) -> bytes:
     """``{"predictions": [...], "model": ..., "version": ...}``."""
     document = {"predictions": answer, "model": predictor.name, "version": predictor.version}
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-FORMAT = Format(media_type="application/json", predict=predict, render=render, names_version=True)
+FORMAT = Format(
+    media_type="application/json", predict=predict, render=render, instances=instances, names_version=True
+)

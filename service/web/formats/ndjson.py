@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import orjson
@@ -17,7 +18,7 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
     answer = predictor.predict_ndjson(body, max_rows=bounds.max_rows)
     if answer is not None:
         return answer
-    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
+    lines = _lines(body)
     if len(lines) > bounds.max_rows:
         raise TooManyRows(rows=len(lines), most=bounds.max_rows)
     rows = [_parsed(row, line) for row, line in enumerate(lines, start=1)]
@@ -29,9 +30,18 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
         raise InvalidRequest(_by_row(problem) for problem in error.problems) from None
 
 
+def instances(body: bytes, predictor: Predictor, bounds: Bounds) -> Sequence[Mapping[str, object]]:
+    """As they came."""
+    return [orjson.loads(line) for line in _lines(body)]
+
+
 def render(answer: Answer, predictor: Predictor) -> bytes:
     """``{"probability": p}`` a line."""
     return ndjson_lines(answer)
+
+
+def _lines(body: bytes) -> list[bytes]:
+    return [line for line in body.split(b"\n") if line and not line.isspace()]
 
 
 def _parsed(row: int, line: bytes) -> object:
@@ -47,4 +57,4 @@ def _by_row(problem: Problem) -> Problem:
     return replace(problem, path=".".join([f"row {int(index) + 1}", *rest]))
 
 
-FORMAT = Format(media_type="application/x-ndjson", predict=predict, render=render)
+FORMAT = Format(media_type="application/x-ndjson", predict=predict, render=render, instances=instances)

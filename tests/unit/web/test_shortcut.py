@@ -41,8 +41,8 @@ HEADERS = [
 def through_flask(predictor):
     """A client of an application without the short way."""
     app = create_app(Settings(max_rows=150, max_body_bytes=20_000), predictor=predictor)
-    assert isinstance(app.wsgi_app, Shortcut)
-    app.wsgi_app = app.wsgi_app._application
+    assert isinstance(app.wsgi_app.application, Shortcut)
+    app.wsgi_app.application = app.wsgi_app.application._application
     return app.test_client()
 
 
@@ -50,7 +50,7 @@ def through_flask(predictor):
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 @pytest.mark.parametrize(("method", "path"), [("POST", "/predict"), ("GET", "/predict"), ("POST", "/predict/")])
 def test_both_ways_give_the_same_answer(client, through_flask, method, path, body, headers):
-    headers = {"Content-Type": "application/json", **headers}
+    headers = {"Content-Type": "application/json", "X-Request-ID": "one-and-the-same", **headers}
     one, other = (each.open(path, method=method, data=body, headers=headers) for each in (client, through_flask))
     assert (one.status, one.data) == (other.status, other.data)
     assert list(one.headers) == list(other.headers)
@@ -60,7 +60,7 @@ def test_both_ways_give_the_same_answer(client, through_flask, method, path, bod
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8"])
 @pytest.mark.parametrize("body", ["one row", "rows"])
 def test_a_valid_request_never_comes_to_flask(app, client, body, kind, accept):
-    app.wsgi_app._application = None
+    app.wsgi_app.application._application = None
     headers = {} if accept is None else {"Accept": accept}
     assert client.post("/predict", data=BODIES[body], content_type=kind, headers=headers).status_code == 200
 
