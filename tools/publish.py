@@ -3,8 +3,8 @@
     python tools/publish.py ghcr.io/owner/andon main        # the branch's name, or a tag's such as v1.2.0
 
 Takes ``dist/images.tar``, and pushes nothing unless it holds exactly the images whose ids ``dist/images.json`` names.
-Where ``REGISTRY_PASSWORD`` is set, it logs in as ``REGISTRY_USER``. For the steps after it, ``name`` and ``digest`` of
-the service's image go to ``$GITHUB_OUTPUT``.
+Where ``REGISTRY_PASSWORD`` is set, it logs in as ``REGISTRY_USER``, and out again. For the steps after it, ``name`` and
+``digest`` of the service's image go to ``$GITHUB_OUTPUT``.
 """
 
 import json
@@ -35,12 +35,16 @@ def main(arguments):
     if service not in loaded:
         print(f"publish: FAILED: dist/images.tar does not hold {service}, which was tested")
         return 1
-    if password := os.environ.get("REGISTRY_PASSWORD"):
-        registry, user = name.partition("/")[0], os.environ["REGISTRY_USER"]
-        run("login", registry, "--username", user, "--password-stdin", stdin=password)
-    for tag in tags(reference):
-        run("tag", service, f"{name}:{tag}")
-        run("push", "--quiet", f"{name}:{tag}")
+    registry, password = name.partition("/")[0], os.environ.get("REGISTRY_PASSWORD")
+    try:
+        if password:
+            run("login", registry, "--username", os.environ["REGISTRY_USER"], "--password-stdin", stdin=password)
+        for tag in tags(reference):
+            run("tag", service, f"{name}:{tag}")
+            run("push", "--quiet", f"{name}:{tag}")
+    finally:
+        if password:  # docker would keep it, in plain text
+            run("logout", registry)
     digests = json.loads(run("image", "inspect", service, "--format", "{{json .RepoDigests}}"))
     digest = next(one for one in digests if one.startswith(f"{name}@")).partition("@")[2]
     print(f"published: {name}@{digest} as {', '.join(tags(reference))}: image {service}")
