@@ -226,3 +226,23 @@ EXPORT void copy_views(const uint8_t *views, int64_t n_rows, const uint8_t *cons
     }
     offsets[n_rows] = at;
 }
+
+/* The text of values each of which has its length before it (32 bits): n_rows + 1 offsets, and the bytes one after the
+ * other, for which there is `room`: what is left of those that are given without the lengths. -1, or the row that would
+ * take more. */
+EXPORT int64_t read_prefixed_text(const uint8_t *given, int64_t room, int64_t n_rows, int64_t *offsets,
+                                  uint8_t *bytes) {
+    int64_t to = 0;
+    for (int64_t row = 0; row < n_rows; row++) {
+        offsets[row] = to;
+        uint32_t length;
+        memcpy(&length, given, sizeof length); /* it is there: before this row, no text took more than its room */
+        if ((int64_t)length > room - to) return row;
+        given += sizeof length;
+        memcpy(bytes + to, given, length);
+        given += length;
+        to += length;
+    }
+    offsets[n_rows] = to;
+    return -1;
+}

@@ -36,6 +36,9 @@ _measure_views = function("measure_views", [_VIEWS, I64, array(np.int64), I64, _
 _copy_views = function(
     "copy_views", [_VIEWS, I64, ctypes.c_void_p, _BITS, I64, output(np.int64), output(np.uint8)]
 )
+_read_prefixed = function(
+    "read_prefixed_text", [array(np.uint8), I64, I64, output(np.int64), output(np.uint8)], result=I64
+)
 
 
 class NotAValue(ValueError):
@@ -118,6 +121,24 @@ def text_of_views(
     offsets, data = np.empty(n_rows + 1, dtype=np.int64), np.empty(total, dtype=np.uint8)
     addresses = np.array([buffer.ctypes.data for buffer in buffers], dtype=np.uintp)
     _copy_views(views, n_rows, addresses.ctypes.data, *valid.arguments(n_rows), offsets, data)
+    return offsets, data
+
+
+def text_of_prefixed(given: NDArray[np.uint8], n_rows: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Offsets and bytes of text whose every value has its length before it, 32 bits of it, little-endian.
+
+    Raises:
+        ValueError: there are not the bytes of so many values, or there are more.
+    """
+    room = len(given) - 4 * n_rows
+    if room < 0:
+        raise ValueError(f"{len(given)} bytes are too few for {n_rows} lengths")
+    offsets, data = np.empty(n_rows + 1, dtype=np.int64), np.empty(room, dtype=np.uint8)
+    row = int(_read_prefixed(given, room, n_rows, offsets, data))
+    if row >= 0:
+        raise ValueError(f"value {row} is longer than what is left of {len(given)} bytes")
+    if offsets[-1] != room:
+        raise ValueError(f"{room - offsets[-1]} bytes are left behind {n_rows} values")
     return offsets, data
 
 

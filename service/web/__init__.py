@@ -8,7 +8,7 @@ from service.config import Settings
 from service.core.predictor import Predictor
 from service.live import LiveModel, ModelSource, PinnedModel
 from service.store import Store
-from service.web import errors, health, index, prediction
+from service.web import errors, health, index, prediction, v2
 from service.web.calls import call_of
 from service.web.dataplane import DataPlane
 from service.web.formats.format import Bounds
@@ -31,10 +31,11 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     model: ModelSource = PinnedModel(predictor) if predictor else _live(settings)
     app.extensions["andon"] = model
-    errors.init_app(app)
+    errors.init_app(app, renderers={v2.PREFIX: v2.render_failure})
     plane = DataPlane(model, Bounds(max_rows=settings.max_rows, max_body_bytes=settings.max_body_bytes))
     app.before_request(_note_route)
     app.register_blueprint(prediction.create_blueprint(plane))
+    app.register_blueprint(v2.create_blueprint(plane))
     app.register_blueprint(health.create_blueprint(model))
     app.register_blueprint(index.create_blueprint(model))
     app.wsgi_app = Front(Shortcut(app.wsgi_app, plane))  # type: ignore[method-assign]

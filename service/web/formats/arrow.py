@@ -17,8 +17,9 @@ from service.core.features import EXPECTED, Field, FieldType, Schema
 from service.core.predictor import Predictor
 from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRows, UnsupportedRequest
 from service.web.formats import arrow_stream as stream
+from service.web.formats.arrays import BadValue
 from service.web.formats.arrow_answer import write_stream
-from service.web.formats.arrow_columns import BadValue, coded_column, plain_column
+from service.web.formats.arrow_columns import coded_column, plain_column
 from service.web.formats.flatbuffers import Malformed
 from service.web.formats.format import Answer, Bounds, Format
 from service.web.formats.instances import instances_of

@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.columns import Booleans, CodedText, Column, Integers, Numbers, Text
-from service.core.features import INT64_MAX, FieldType
+from service.core.columns import Booleans, CodedText, Column, Text
+from service.core.features import FieldType
 from service.kernels.library import ALL_SET, Bitmap
 from service.kernels.text import first_invalid, text_of_views
+from service.web.formats.arrays import BadValue, Mask, checked, packed
 from service.web.formats.arrow_stream import Part
 from service.web.formats.flatbuffers import Malformed
-
-Mask = NDArray[np.bool_] | None
-"""Which rows are there; ``None``: all of them."""
 
 Codes = tuple[Part, int, int]
 """The codes of a dictionary, and where among all that came of it the dictionary began and ended when they came."""
@@ -27,15 +25,6 @@ _NUMBERS = {
     **{f"uint{bits}": f"<u{bits // 8}" for bits in (8, 16, 32, 64)},
     **{f"float{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)},
 }
-
-
-class BadValue(Exception):
-    """A value that its field does not accept; ``row`` counts from 0, ``None``: the column as a whole."""
-
-    def __init__(self, found: str, row: int | None = None) -> None:
-        super().__init__(found)
-        self.found = found
-        self.row = row
 
 
 def plain_column(kind: FieldType, type_: str, parts: Sequence[Part], *, most: int) -> Column:
@@ -53,7 +42,7 @@ def plain_column(kind: FieldType, type_: str, parts: Sequence[Part], *, most: in
     if kind == "boolean" and len(parts) == 1:
         bits = _items(parts[0], 1, "u1", (parts[0].n_rows + 7) // 8)
         return Booleans(values=Bitmap(bits), n_rows=parts[0].n_rows, valid=_bitmap(parts))
-    return _checked(kind, _values(type_, parts), _mask(parts))
+    return checked(kind, _values(type_, parts), _mask(parts))
 
 
 def coded_column(
@@ -76,16 +65,16 @@ def coded_column(
     if there is not None:
         mask = there[at] if mask is None else mask & there[at]
     if kind != "string":
-        return _checked(kind, _values(type_, values)[at], mask)
+        return checked(kind, _values(type_, values)[at], mask)
     text = _text(type_, values, most)
     try:
-        _check_text(text, ALL_SET if there is None else _packed(there))
+        _check_text(text, ALL_SET if there is None else packed(there))
     except BadValue as bad:
         rows = np.flatnonzero((at == bad.row) if mask is None else (at == bad.row) & mask)
         raise BadValue(bad.found, int(rows[0]) if len(rows) else None) from None
     if int(np.diff(text.offsets)[at].sum(dtype=np.int64)) > most:
         raise BadValue(f"more than {most} bytes of text")
-    return CodedText(codes=at, values=text, valid=_packed(mask))
+    return CodedText(codes=at, values=text, valid=packed(mask))
 
 
 def _positions(codes: Sequence[Codes], index: str, mask: Mask) -> NDArray[np.int32]:
@@ -106,25 +95,6 @@ def _positions(codes: Sequence[Codes], index: str, mask: Mask) -> NDArray[np.int
         at[rows] += begin
         row = rows.stop
     return at
-
-
-def _checked(kind: FieldType, values: NDArray[Any], mask: Mask) -> Column:
-    valid = _packed(mask)
-    if kind == "boolean":
-        return Booleans(values=_packed(values), n_rows=len(values), valid=valid)
-    if kind == "integer":
-        if values.dtype == np.uint64:
-            _refuse(values > INT64_MAX, mask, "an integer out of range")
-        return Integers(values=np.ascontiguousarray(values, dtype=np.int64), valid=valid)
-    numbers = np.ascontiguousarray(values, dtype=np.float64)
-    _refuse(~np.isfinite(numbers), mask, "NaN or an infinity")
-    return Numbers(values=numbers, valid=valid)
-
-
-def _refuse(wrong: NDArray[np.bool_], mask: Mask, found: str) -> None:
-    wrong = wrong if mask is None else wrong & mask
-    if wrong.any():
-        raise BadValue(found, int(wrong.argmax()))
 
 
 def _check_text(text: Text, valid: Bitmap) -> None:
@@ -186,11 +156,7 @@ def _mask(parts: Sequence[Part]) -> Mask:
 def _bitmap(parts: Sequence[Part]) -> Bitmap:
     if len(parts) == 1 and parts[0].n_missing:
         return Bitmap(_items(parts[0], 0, "u1", (parts[0].n_rows + 7) // 8))
-    return _packed(_mask(parts))
-
-
-def _packed(mask: Mask) -> Bitmap:
-    return ALL_SET if mask is None else Bitmap(np.packbits(mask, bitorder="little"))
+    return packed(_mask(parts))
 
 
 def _bits(part: Part, number: int) -> NDArray[np.bool_]:

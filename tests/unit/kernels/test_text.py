@@ -1,5 +1,6 @@
 """Text from outside, against Python's own decoder and parsers."""
 
+import itertools
 import re
 
 import numpy as np
@@ -14,6 +15,7 @@ from service.kernels.text import (
     parse_booleans,
     parse_integers,
     parse_numbers,
+    text_of_prefixed,
     text_of_views,
 )
 
@@ -162,3 +164,40 @@ def test_a_view_beyond_its_buffer_is_refused(bad):
 def test_views_of_more_text_than_is_allowed_are_refused():
     with pytest.raises(OverflowError, match="64 bytes of text"):
         text_of_views(views(view(LONG, 1), view(LONG, 1)), FAR, most=63)
+
+
+def prefixed(*texts):
+    return np.frombuffer(b"".join(len(text).to_bytes(4, "little") + text for text in texts), dtype=np.uint8)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=9))
+def test_text_with_lengths_before_it_is_written_out(texts):
+    offsets, data = text_of_prefixed(prefixed(*texts), len(texts))
+    assert [data[start:end].tobytes() for start, end in itertools.pairwise(offsets)] == texts
+
+
+@given(st.binary(max_size=40), st.integers(0, 12))
+def test_any_bytes_are_text_with_lengths_before_it_or_refused(given_bytes, n_rows):
+    array = np.frombuffer(given_bytes, dtype=np.uint8)
+    try:
+        offsets, data = text_of_prefixed(array, n_rows)
+    except ValueError:
+        return
+    texts = [data[start:end].tobytes() for start, end in itertools.pairwise(offsets)]
+    assert prefixed(*texts).tobytes() == given_bytes
+
+
+@pytest.mark.parametrize(
+    ("given_bytes", "n_rows", "reason"),
+    [
+        (b"\1\0\0", 1, "too few for 1 lengths"),
+        (b"\2\0\0\0x", 1, "value 0 is longer"),
+        (b"\xff\xff\xff\xffx", 1, "value 0 is longer"),
+        (b"\5\0\0\0abcde\0\0\0", 2, "value 0 is longer"),
+        (b"\0\0\0\0x", 1, "1 bytes are left behind 1 values"),
+        (b"x", 0, "1 bytes are left behind 0 values"),
+    ],
+)
+def test_lengths_that_do_not_come_to_the_bytes_are_refused(given_bytes, n_rows, reason):
+    with pytest.raises(ValueError, match=reason):
+        text_of_prefixed(np.frombuffer(given_bytes, dtype=np.uint8), n_rows)

@@ -14,6 +14,7 @@ from service.web import create_app
 
 
 def test_the_routes_are_these_and_no_others(app):
+    versions = ("", "/versions/<version>")
     routes = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods}
     assert routes - {(path, method) for path, method in routes if method in ("HEAD", "OPTIONS")} == {
         ("/", "GET"),
@@ -21,6 +22,12 @@ def test_the_routes_are_these_and_no_others(app):
         ("/health/ready", "GET"),
         ("/health/live", "GET"),
         ("/predict", "POST"),
+        ("/v2", "GET"),
+        ("/v2/health/live", "GET"),
+        ("/v2/health/ready", "GET"),
+        *((f"/v2/models/<model>{version}", "GET") for version in versions),
+        *((f"/v2/models/<model>{version}/ready", "GET") for version in versions),
+        *((f"/v2/models/<model>{version}/infer", "POST") for version in versions),
     }
 
 

@@ -1,0 +1,73 @@
+"""``/v2``: the Open Inference Protocol over REST, as KServe, Triton and MLServer speak it.
+
+A request is tensors, one a field. They become columns of the core and take the one path that every protocol takes.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import NotFound, UnsupportedMediaType
+
+from service.core.predictor import Predictor
+from service.web.body import read_body
+from service.web.calls import call_of
+from service.web.dataplane import DataPlane
+from service.web.v2 import inference, metadata, tensors
+from service.web.v2.answers import answer, failure
+
+PREFIX = "/v2"
+
+render_failure = failure
+"""How the protocol has its errors: what ``errors.init_app`` takes for the paths below ``PREFIX``."""
+
+
+def create_blueprint(plane: DataPlane) -> Blueprint:
+    """The blueprint that answers with what the data plane gives."""
+    blueprint = Blueprint("v2", __name__, url_prefix=PREFIX)
+
+    @blueprint.get("")
+    def server() -> Response:
+        return answer(metadata.server())
+
+    @blueprint.get("/health/live")
+    def live() -> Response:
+        return answer({"live": True})
+
+    @blueprint.get("/health/ready")
+    def ready() -> Response:
+        plane.predictor(call_of(request.environ))
+        return answer({"ready": True})
+
+    @blueprint.get("/models/<model>")
+    @blueprint.get("/models/<model>/versions/<version>")
+    def model_metadata(model: str, version: str | None = None) -> Response:
+        return answer(metadata.model(_predictor(plane, model, version)))
+
+    @blueprint.get("/models/<model>/ready")
+    @blueprint.get("/models/<model>/versions/<version>/ready")
+    def model_ready(model: str, version: str | None = None) -> Response:
+        return answer({"name": _predictor(plane, model, version).name, "ready": True})
+
+    @blueprint.post("/models/<model>/infer")
+    @blueprint.post("/models/<model>/versions/<version>/infer")
+    def infer(model: str, version: str | None = None) -> Response:
+        environ = request.environ
+        predictor = _predictor(plane, model, version)
+        if environ.get("HTTP_CONTENT_ENCODING"):
+            raise UnsupportedMediaType("expected a body without a content encoding")
+        body = read_body(environ, most=plane.bounds.max_body_bytes)
+        given = inference.read(body, environ.get(inference.HEADER_LENGTH))
+        columns = tensors.columns(given, predictor.schema, max_rows=plane.bounds.max_rows)
+        return inference.render(plane.predict_columns(call_of(environ), predictor, columns), predictor, given)
+
+    return blueprint
+
+
+def _predictor(plane: DataPlane, model: str, version: str | None) -> Predictor:
+    """The predictor that answers, if it is the one that is asked for."""
+    predictor = plane.predictor(call_of(request.environ))
+    if model != predictor.name:
+        raise NotFound(f"no model of this name answers here; {predictor.name} does")
+    if version is not None and version != predictor.version:
+        raise NotFound(f"this version does not answer; {predictor.version} does")
+    return predictor

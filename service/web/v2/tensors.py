@@ -1,0 +1,90 @@
+"""Tensors to columns: which of them the model takes, and whether they are for its fields and of as many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.core.columns import Column, Missing
+from service.core.features import EXPECTED, Schema
+from service.errors import InvalidRequest, Problem, TooManyRows
+from service.web.formats.arrays import BadValue
+from service.web.v2.datatypes import DATATYPES
+from service.web.v2.elements import column
+from service.web.v2.inference import MISSING, Inference, Tensor, Unfit
+
+
+def columns(given: Inference, schema: Schema, *, max_rows: int) -> dict[str, Column]:
+    """A column for each field of the schema, all of as many rows; inputs that it does not use are not looked at.
+
+    Raises:
+        TooManyRows: there are more than ``max_rows``; none of them is looked at.
+        MalformedRequest: binary data of another length than the tensor's.
+        InvalidRequest: the tensors are not what the model expects; of each, the first value that is not is listed.
+    """
+    problems = _misplaced_marks(given, schema)
+    chosen = _choose(given.inputs, schema, problems)
+    n_rows = 0
+    for name, tensor in chosen.items():
+        rows = _n_rows(tensor)
+        first = next(iter(chosen))
+        if rows is None:
+            problems.append(Problem(path=f"inputs.{name}.shape", expected="[n] or [n, 1]", found="another shape"))
+        elif name == first:
+            n_rows = rows
+        elif rows != n_rows:
+            found = f"{rows} rows"
+            problems.append(Problem(path=f"inputs.{name}.shape", expected=f"the {n_rows} rows of {first}", found=found))
+    if problems:
+        raise InvalidRequest(problems)
+    if n_rows > max_rows:
+        raise TooManyRows(rows=n_rows, most=max_rows)
+    made: dict[str, Column] = {}
+    for field in schema.fields:
+        try:
+            made[field.name] = column(field, chosen[field.name], n_rows) if field.name in chosen else Missing(n_rows)
+        except BadValue as bad:
+            path = f"inputs.{field.name}.data.{bad.row}"
+            problems.append(Problem(path=path, expected=EXPECTED[field.type], found=bad.found))
+        except Unfit as unfit:
+            problems.append(unfit.problem)
+    if problems:
+        raise InvalidRequest(problems)
+    return made
+
+
+def _misplaced_marks(given: Inference, schema: Schema) -> list[Problem]:
+    """Parameters that would say what is missing, were there such an input: a value may have been meant to be."""
+    known = {f"{MISSING}.{name}" for name in (*(f.name for f in schema.fields), *(each.name for each in given.inputs))}
+    unknown = [name for name in given.parameters if name.startswith(MISSING) and name not in known]
+    expected = f"{MISSING}.NAME with the name of a field or an input"
+    return [Problem(path="parameters", expected=expected, found="another name")] if unknown else []
+
+
+def _choose(inputs: Sequence[Tensor], schema: Schema, problems: list[Problem]) -> dict[str, Tensor]:
+    """For each field that has one, its tensor, of a datatype that it takes."""
+    by_name: dict[str, list[Tensor]] = {}
+    for tensor in inputs:
+        by_name.setdefault(tensor.name, []).append(tensor)
+    chosen: dict[str, Tensor] = {}
+    for field in schema.fields:
+        path, expected = f"inputs.{field.name}", EXPECTED[field.type]
+        tensors = by_name.get(field.name, [])
+        if len(tensors) > 1:
+            problems.append(Problem(path=path, expected="one input of this name", found=f"{len(tensors)} of them"))
+        elif not tensors:
+            if field.required:
+                problems.append(Problem(path=path, expected=expected, found=field.absent().found))
+        elif tensors[0].datatype not in DATATYPES[field.type]:
+            expected = f"one of {', '.join(DATATYPES[field.type])}"
+            problems.append(Problem(path=f"{path}.datatype", expected=expected, found="another datatype"))
+        else:
+            chosen[field.name] = tensors[0]
+    if not chosen and not problems:
+        problems.append(Problem(path="inputs", expected="an input that is a field of the model", found="none"))
+    return chosen
+
+
+def _n_rows(tensor: Tensor) -> int | None:
+    """How many rows a shape has; ``None``: it is not that of a column."""
+    shape = tensor.shape
+    return shape[0] if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1) else None
