@@ -29,7 +29,8 @@ def format_of(content_type: str | None) -> Format:
     if options.get("charset", "utf-8").lower() in ("utf-8", "utf8"):
         for each in FORMATS:
             if each.media_type == media_type.lower():
-                return each
+                headerless = each is csv.FORMAT and options.get("header", "").lower() == "absent"
+                return csv.HEADERLESS if headerless else each
     raise UnsupportedMediaType(f"expected the content type {_IN_WORDS} (in UTF-8)")
 
 

@@ -1,6 +1,7 @@
 """``text/csv``: a header with the fields' names, then a row a line, read as ``andon score`` reads a file.
 
-An empty field is missing, and ``""`` is the empty string. Text is taken verbatim: ``007`` stays ``007``.
+An empty field is missing, and ``""`` is the empty string. Text is taken verbatim: ``007`` stays ``007``. With
+``header=absent`` in the content type (RFC 4180) there is no header, and a column for each field, in their order.
 """
 
 from __future__ import annotations
@@ -107,4 +108,25 @@ def _column(field: Field, column: csv.TextColumn) -> Column:
     return Text(offsets=offsets, data=data, valid=valid)
 
 
+def names_a_field(body: bytes, schema: Schema) -> bool:
+    """Whether the first line has the name of a field, as a header has; of what is no CSV, ``predict`` says so."""
+    try:
+        names = csv.read_header(body, most=MAX_COLUMNS).names
+    except csv.CsvError:
+        return True
+    return any(field.name.encode() in names for field in schema.fields)
+
+
+def _with_header(body: bytes, schema: Schema) -> bytes:
+    names = (field.name.encode().replace(b'"', b'""') for field in schema.fields)
+    return b",".join(b'"%s"' % name for name in names) + b"\n" + body.removeprefix(csv.BYTE_ORDER_MARK)
+
+
 FORMAT = Format(media_type="text/csv", predict=predict, render=render, instances=instances)
+
+HEADERLESS = Format(
+    media_type="text/csv",
+    predict=lambda body, predictor, bounds: predict(_with_header(body, predictor.schema), predictor, bounds),
+    render=lambda answer, predictor: csv_lines(answer),
+    instances=lambda body, predictor, bounds: instances(_with_header(body, predictor.schema), predictor, bounds),
+)
