@@ -7,7 +7,9 @@ and whoever watches the predictions (metrics, the request log) sees them all, wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
+
+import orjson
 
 from service.core.columns import Column
 from service.core.predictor import Predictor
@@ -70,13 +72,23 @@ class DataPlane:
         return answer
 
     def predict_rows(self, call: Call, predictor: Predictor, rows: object) -> Answer:
-        """The probability of each of ``rows``, which a protocol found where it has its instances.
+        """The probability of each of ``rows``, which a protocol found where it has its instances, in JSON's types.
+
+        Written as ``/predict`` would have had them they take the same short way, in a fraction of the time.
 
         Raises:
             TooManyRows: there are more than the bounds allow.
             InvalidRequest: they are not what the model expects; paths begin with ``instances``.
         """
-        checked = predictor.request_document.check({"instances": rows}, max_rows=self.bounds.max_rows)
+        document = {"instances": rows}
+        try:
+            short = predictor.predict_json(orjson.dumps(document), max_rows=self.bounds.max_rows)
+        except orjson.JSONEncodeError:
+            short = None  # what is no JSON is checked by the long way, which says so
+        if short is not None:
+            self._answered(call, predictor, short, lambda: cast("Sequence[Mapping[str, object]]", rows))
+            return short
+        checked = predictor.request_document.check(document, max_rows=self.bounds.max_rows)
         answer = predictor.predict_rows(checked)
         self._answered(call, predictor, answer, lambda: checked)
         return answer

@@ -77,6 +77,25 @@ def test_rows_of_a_protocols_own_are_checked_and_seen(plane, predictor, heard):
     assert len(heard.predictions) == 1
 
 
+class Odd(str):
+    """What JSON's writer does not know."""
+
+
+@pytest.mark.parametrize("user", ["a", Odd("a")])
+def test_rows_take_the_short_way_if_they_can_and_both_are_the_same(plane, predictor, heard, user):
+    rows = [{**ROWS[0], "user": user}]
+    short = predictor.predict_json(json.dumps({"instances": rows}).encode(), max_rows=3)
+    assert plane.predict_rows(Call({}), predictor, rows) == short == predictor.predict_rows(rows)
+    assert heard.predictions[0][2:] == (short, rows)
+
+
+@pytest.mark.parametrize("rows", [[{"user": object(), "hour": 7}], [{7: 7}], {"user": "a"}, None, b"x"])
+def test_rows_that_no_json_holds_are_refused_as_any_others(plane, predictor, heard, rows):
+    with pytest.raises(InvalidRequest):
+        plane.predict_rows(Call({}), predictor, rows)
+    assert not heard.predictions
+
+
 def test_columns_of_a_protocols_own_are_bounded_and_seen(plane, predictor, heard):
     call = Call({})
     columns = {name: Missing(3) for name in ("hour", "price", "user")}
