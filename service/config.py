@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +12,17 @@ from typing import Any
 from service.errors import ConfigError
 
 PREFIX = "ANDON_"
+
+PLATFORMS: dict[str, tuple[str, ...]] = {
+    "port": ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"),
+    "health_route": ("AIP_HEALTH_ROUTE",),
+    "predict_route": ("AIP_PREDICT_ROUTE",),
+    "store": ("AIP_STORAGE_URI",),
+}
+"""For each setting, the variables by which a platform gives it: Vertex AI's, SageMaker's. Ours come before them."""
+
+SAGEMAKER_FOLDER = Path("/opt/ml/model")
+"""Where SageMaker unpacks a model. It is the store if it holds one, SageMaker gives a port, and nothing a store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +44,8 @@ class Settings:
             waits for idle connections too, up to ``graceful_timeout``.
         access_log: whether each request is logged (method, path, status, size, time; never a query or a value).
         log_level: least severity that is logged.
+        health_route: a further path that says whether the service is ready; empty: none.
+        predict_route: a further path that predicts; empty: none.
     """
 
     store: Path = Path("andon-store")
@@ -47,29 +61,39 @@ class Settings:
     keepalive: int = 5
     access_log: bool = False
     log_level: str = "info"
+    health_route: str = ""
+    predict_route: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """The settings that the environment gives, defaults for the rest.
+        """The settings that the environment gives, by our variables or else by a platform's, defaults for the rest.
 
         Raises:
             ConfigError: a value is out of its bounds; it names the variable.
         """
-        given = os.environ if environ is None else environ
+        given = _of_this_machine(os.environ if environ is None else environ)
         values: dict[str, Any] = {}
         for setting in fields(cls):
-            variable = PREFIX + setting.name.upper()
-            if variable in given:
+            variables = [PREFIX + setting.name.upper(), *PLATFORMS.get(setting.name, ())]
+            variable = next((each for each in variables if each in given), None)
+            if variable is not None:
                 expected, parse = BOUNDS[setting.name]
                 try:
                     values[setting.name] = parse(given[variable])
                 except ValueError:
                     raise ConfigError(variable=variable, value=given[variable], expected=expected) from None
+        if "SAGEMAKER_BIND_TO_PORT" in given and (SAGEMAKER_FOLDER / "current.json").is_file():
+            values.setdefault("store", SAGEMAKER_FOLDER)
         return cls(**values)
 
     def to_environ(self) -> dict[str, str]:
         """The environment that ``from_environ`` reads these settings from."""
         return {PREFIX + setting.name.upper(): _as_text(getattr(self, setting.name)) for setting in fields(self)}
+
+
+def _of_this_machine(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment, without a model's address that is none here, as of a bucket, or empty."""
+    return {name: text for name, text in environ.items() if name != "AIP_STORAGE_URI" or text.startswith("/")}
 
 
 def _as_text(value: object) -> str:
@@ -104,11 +128,19 @@ def _not_empty(kind: Callable[[str], object]) -> Callable[[str], object]:
     return parse
 
 
+def _route(text: str) -> str:
+    if not re.fullmatch(r"(/[\w.~!$&'()*+,;=:@-]+)*/?", text, re.ASCII):
+        raise ValueError(text)
+    return text
+
+
 def _flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError(text)
     return text.lower() == "true"
 
+
+_ROUTE = ("a path that begins with /, of ASCII letters, digits and -._~!$&'()*+,;=:@/, or nothing", _route)
 
 BOUNDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "store": ("the path of a folder", _not_empty(Path)),
@@ -124,5 +156,7 @@ BOUNDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "keepalive": _integer(0, 3_600),
     "access_log": ("true or false", _flag),
     "log_level": _one_of("debug", "info", "warning", "error", "critical"),
+    "health_route": _ROUTE,
+    "predict_route": _ROUTE,
 }
 """For each setting, what is expected in words, and the function that turns text into it or raises ``ValueError``."""

@@ -8,7 +8,7 @@ from service.config import Settings
 from service.core.predictor import Predictor
 from service.live import LiveModel, ModelSource, PinnedModel
 from service.store import Store
-from service.web import errors, health, index, prediction, v2
+from service.web import errors, health, index, invocations, prediction, tf_serving, v2, vertex
 from service.web.calls import call_of
 from service.web.dataplane import DataPlane
 from service.web.formats.format import Bounds
@@ -31,15 +31,24 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     model: ModelSource = PinnedModel(predictor) if predictor else _live(settings)
     app.extensions["andon"] = model
-    errors.init_app(app, renderers={v2.PREFIX: v2.render_failure})
+    errors.init_app(app, {tf_serving.PREFIX: tf_serving.render_failure, v2.PREFIX: v2.render_failure})
     plane = DataPlane(model, Bounds(max_rows=settings.max_rows, max_body_bytes=settings.max_body_bytes))
     app.before_request(_note_route)
+    app.register_blueprint(vertex.create_blueprint(plane, settings))
     app.register_blueprint(prediction.create_blueprint(plane))
     app.register_blueprint(v2.create_blueprint(plane))
+    app.register_blueprint(tf_serving.create_blueprint(plane))
+    app.register_blueprint(invocations.create_blueprint(plane, settings))
     app.register_blueprint(health.create_blueprint(model))
     app.register_blueprint(index.create_blueprint(model))
-    app.wsgi_app = Front(Shortcut(app.wsgi_app, plane))  # type: ignore[method-assign]
+    shortcut = Shortcut(app.wsgi_app, plane, paths=_predict_paths(settings))
+    app.wsgi_app = Front(shortcut)  # type: ignore[method-assign]
     return app
+
+
+def _predict_paths(settings: Settings) -> list[str]:
+    """Where the one shape of request is answered that is the same in every protocol."""
+    return [path for path in ("/predict", "/invocations", settings.predict_route) if path]
 
 
 def _note_route() -> None:

@@ -11,6 +11,15 @@ from service.web.formats import MEDIA_TYPES
 
 ENDPOINTS = {
     "POST /predict": "probabilities for the instances in the body, in any of the formats",
+    "GET /v1/models": "the model's name (TensorFlow Serving, KServe v1)",
+    "GET /v1/models/{model}": "whether it is ready, and the status of its version",
+    "GET /v1/models/{model}/metadata": "its fields, as TensorFlow's signature",
+    "POST /v1/models/{model}:predict": "probabilities for instances or inputs",
+    "POST /v1/models/{model}/versions/{version}:predict": "the same, if this version answers",
+    "POST /invocations": "probabilities for MLflow's JSON, or any of the formats (SageMaker, MLflow)",
+    "GET /ping": "200 when a verified model answers, 503 when not (SageMaker, MLflow)",
+    "GET /version": "the version of the service (MLflow)",
+    "GET /execution-parameters": "what SageMaker's batch transform may send",
     "GET /health": "200 when a verified model answers, 503 with the reason when not",
     "GET /health/live": "200 as long as the process answers",
     "GET /health/ready": "the same as /health",
@@ -41,6 +50,7 @@ def create_blueprint(model: ModelSource) -> Blueprint:
             return Response(page, mimetype="text/html")
         document = {
             "service": "andon",
+            "status": "alive",  # by which KServe's client of protocol v1 knows a server
             "code_version": __version__,
             "endpoints": ENDPOINTS,
             "formats": MEDIA_TYPES,

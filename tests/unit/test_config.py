@@ -1,13 +1,14 @@
 """Every setting: its default, its bounds, and an error that names its variable."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.config import BOUNDS, Settings
+from service import config
+from service.config import BOUNDS, PLATFORMS, Settings
 from service.errors import ConfigError
 
 INTEGERS = {
@@ -24,6 +25,8 @@ CHOICES = {
     "worker_class": ("gevent", "gthread", "sync"),
     "log_level": ("debug", "info", "warning", "error", "critical"),
 }
+
+ROUTES = ("health_route", "predict_route")
 
 
 def read(**variables):
@@ -46,7 +49,7 @@ def test_an_empty_environment_gives_the_defaults():
 
 def test_every_setting_has_bounds_and_every_bound_a_setting():
     assert set(BOUNDS) == {setting.name for setting in fields(Settings)}
-    assert set(BOUNDS) == {*INTEGERS, *CHOICES, "store", "host", "access_log"}
+    assert set(BOUNDS) == {*INTEGERS, *CHOICES, *ROUTES, "store", "host", "access_log"}
 
 
 def test_the_defaults_are_within_the_bounds():
@@ -93,6 +96,60 @@ def test_a_store_is_a_path_as_it_is_written():
     assert read(store="/data/a store").store == Path("/data/a store")
 
 
+@pytest.mark.parametrize("name", ROUTES)
+def test_a_route_is_a_plain_path_or_nothing(name):
+    for text in ("", "/", "/a", "/a/", "/v1/endpoints/1/deployedModels/2:predict", "/A-1_~.!$&'()*+,;=@"):
+        assert getattr(read(**{name: text}), name) == text
+    for text in ("a", "//", "/a//b", "/<a>", "/a b", "/a?b", "/%61", "/ü", "/a\n", "http://a/b", " /a"):
+        assert refused(name, text).startswith("a path that begins with /")
+
+
+PLATFORM = {
+    "AIP_HTTP_PORT": ("port", "8081", 8_081),
+    "SAGEMAKER_BIND_TO_PORT": ("port", "8082", 8_082),
+    "AIP_HEALTH_ROUTE": ("health_route", "/up", "/up"),
+    "AIP_PREDICT_ROUTE": ("predict_route", "/score", "/score"),
+    "AIP_STORAGE_URI": ("store", "/models/a", Path("/models/a")),
+}
+
+
+def test_these_are_the_variables_of_platforms():
+    listed = {(variable, name) for name, variables in PLATFORMS.items() for variable in variables}
+    assert listed == {(variable, name) for variable, (name, _, _) in PLATFORM.items()}
+
+
+@pytest.mark.parametrize(("variable", "name", "text", "value"), [(each, *known) for each, known in PLATFORM.items()])
+def test_a_platforms_variable_counts_where_ours_is_not_there(variable, name, text, value):
+    assert Settings.from_environ({variable: text}) == replace(Settings(), **{name: value})
+    ours = getattr(Settings(), name)
+    assert Settings.from_environ({variable: text, f"ANDON_{name.upper()}": str(ours)}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [("AIP_HTTP_PORT", "x"), ("AIP_HEALTH_ROUTE", "up"), ("AIP_PREDICT_ROUTE", "/<x>"), ("SAGEMAKER_BIND_TO_PORT", "")],
+)
+def test_an_error_names_the_platforms_variable(variable, text):
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environ({variable: text})
+    assert (caught.value.variable, caught.value.value) == (variable, text)
+
+
+@pytest.mark.parametrize("address", ["", "gs://bucket/model", "https://bucket/model", "models/a"])
+def test_a_models_address_elsewhere_is_no_store(address):
+    assert Settings.from_environ({"AIP_STORAGE_URI": address}) == Settings()
+
+
+def test_sagemakers_folder_is_the_store_if_it_holds_one_and_nothing_else_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "SAGEMAKER_FOLDER", tmp_path)
+    started = {"SAGEMAKER_BIND_TO_PORT": "8080"}
+    assert Settings.from_environ(started).store == Settings().store
+    (tmp_path / "current.json").write_bytes(b"{}")
+    assert Settings.from_environ(started).store == tmp_path
+    assert Settings.from_environ({**started, "ANDON_STORE": "mine"}).store == Path("mine")
+    assert Settings.from_environ({}).store == Settings().store
+
+
 def test_variables_of_others_are_ignored():
     assert Settings.from_environ({"PORT": "x", "ANDON_COLOUR": "red", "andon_port": "x"}) == Settings()
 
@@ -114,6 +171,7 @@ PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
         store=PRINTABLE.map(Path),
         host=PRINTABLE,
         access_log=st.booleans(),
+        **{name: st.sampled_from(["", "/", "/v1/a:b"]) for name in ROUTES},
         **{name: st.integers(*bounds) for name, bounds in INTEGERS.items()},
         **{name: st.sampled_from(choices) for name, choices in CHOICES.items()},
     )

@@ -36,6 +36,7 @@ def test_a_browser_gets_a_page_and_everyone_else_json(client, accept, content_ty
 def test_the_json_lists_endpoints_model_and_fields(client):
     document = client.get("/").json
     assert (document["service"], document["code_version"]) == ("andon", __version__)
+    assert document["status"] == "alive"
     assert (document["model"], document["version"]) == ("clicks", "by-hand")
     assert document["fields"] == {
         "hour": {"type": "integer", "required": True},
@@ -54,6 +55,7 @@ def test_the_formats_are_listed_on_the_page_and_in_the_json(client):
 def test_every_endpoint_that_is_listed_exists(client):
     for endpoint in client.get("/").json["endpoints"]:
         method, path = endpoint.split()
+        path = path.replace("{model}", "clicks").replace("{version}", "by-hand")
         assert client.open(path, method=method).status_code not in (404, 405)
 
 

@@ -37,32 +37,84 @@ HEADERS = [
 ]
 
 
+VERTEX = "/v1/endpoints/1/deployedModels/2:predict"
+SETTINGS = Settings(max_rows=150, max_body_bytes=20_000, predict_route=VERTEX)
+
+ROUTES = {
+    "/predict": "/predict",
+    "/invocations": "/invocations",
+    VERTEX: VERTEX,
+    "/v1/models/clicks:predict": "/v1/models/<name>:predict",
+    "/v1/models/clicks/versions/by-hand:predict": "/v1/models/<name>/versions/<version>:predict",
+}
+"""Where the short way leads, and by which rules Flask would know those paths."""
+
+OTHERS = ["/predict/", "/v1/models/other:predict", "/v1/models/clicks/versions/1:predict", "/v1/models/clicks:predict/"]
+
+
+@pytest.fixture
+def app(predictor):
+    return create_app(SETTINGS, predictor=predictor)
+
+
 @pytest.fixture
 def through_flask(predictor):
     """A client of an application without the short way."""
-    app = create_app(Settings(max_rows=150, max_body_bytes=20_000), predictor=predictor)
+    app = create_app(SETTINGS, predictor=predictor)
     assert isinstance(app.wsgi_app.application, Shortcut)
     app.wsgi_app.application = app.wsgi_app.application._application
     return app.test_client()
 
 
+def assert_same(one, other, method, path, body, headers):
+    headers = {"Content-Type": "application/json", "X-Request-ID": "one-and-the-same", **headers}
+    first, second = (each.open(path, method=method, data=body, headers=headers) for each in (one, other))
+    assert (first.status, first.data) == (second.status, second.data), (method, path)
+    assert list(first.headers) == list(second.headers), (method, path)
+
+
 @pytest.mark.parametrize("headers", HEADERS, ids=str)
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-@pytest.mark.parametrize(("method", "path"), [("POST", "/predict"), ("GET", "/predict"), ("POST", "/predict/")])
-def test_both_ways_give_the_same_answer(client, through_flask, method, path, body, headers):
-    headers = {"Content-Type": "application/json", "X-Request-ID": "one-and-the-same", **headers}
-    one, other = (each.open(path, method=method, data=body, headers=headers) for each in (client, through_flask))
-    assert (one.status, one.data) == (other.status, other.data)
-    assert list(one.headers) == list(other.headers)
+def test_both_ways_give_the_same_answer(client, through_flask, body, headers):
+    assert_same(client, through_flask, "POST", "/predict", body, headers)
+
+
+@pytest.mark.parametrize("path", [*ROUTES, *OTHERS])
+def test_both_ways_give_the_same_answer_at_every_path(client, through_flask, path):
+    assert_same(client, through_flask, "GET", path, BODIES["one row"], {})
+    for body in BODIES.values():
+        assert_same(client, through_flask, "POST", path, body, {})
+    for headers in HEADERS:
+        assert_same(client, through_flask, "POST", path, BODIES["one row"], headers)
+
+
+class Seen:
+    """An observer that keeps what is known of a request at its end."""
+
+    def __init__(self):
+        self.calls = []
+
+    def answered(self, call):
+        self.calls.append((call.route, call.status, call.model, call.version, call.rows))
+
+
+@pytest.mark.parametrize(("path", "route"), ROUTES.items())
+def test_both_ways_are_known_by_the_same_route(app, through_flask, path, route):
+    for client in (app.test_client(), through_flask):
+        seen = Seen()
+        client.application.wsgi_app._observers = (seen,)
+        client.post(path, data=BODIES["rows"], content_type="application/json")
+        assert seen.calls == [(route, 200, "clicks", "by-hand", 40)]
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, text/plain, */*"])
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8"])
 @pytest.mark.parametrize("body", ["one row", "rows"])
-def test_a_valid_request_never_comes_to_flask(app, client, body, kind, accept):
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_valid_request_never_comes_to_flask(app, client, path, body, kind, accept):
     app.wsgi_app.application._application = None
     headers = {} if accept is None else {"Accept": accept}
-    assert client.post("/predict", data=BODIES[body], content_type=kind, headers=headers).status_code == 200
+    assert client.post(path, data=BODIES[body], content_type=kind, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("length", [0, 10])
