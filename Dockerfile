@@ -61,14 +61,23 @@ USER 10001:10001
 CMD ["python", "/smoke/client.py", "http://service:8000", "/smoke/golden.json"]
 
 FROM python:${PYTHON}-slim-bookworm AS service
-ENV PATH=/opt/andon/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    ANDON_STORE=/var/lib/andon ANDON_HOST=0.0.0.0 ANDON_PORT=8000
+# A platform's variables for port and store come before the image's own (service/config.py), so those are no variables here:
+# the port is the default one, and the default store, in the working directory, is /var/lib/andon.
+ENV PATH=/opt/andon/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 ANDON_HOST=0.0.0.0
+WORKDIR /var/lib
 COPY --from=packages /opt/andon /opt/andon
 COPY --from=packages /model/store /var/lib/andon
-RUN /usr/local/bin/python -m pip --quiet uninstall --yes --root-user-action ignore pip setuptools wheel
+# SageMaker runs the image with the command `serve`, and expects port 8080 if it names none.
+# hadolint ignore=SC2016
+RUN /usr/local/bin/python -m pip --quiet uninstall --yes --root-user-action ignore pip setuptools wheel \
+    && ln -s andon /var/lib/andon-store \
+    && printf '%s\n' '#!/bin/sh' 'exec env SAGEMAKER_BIND_TO_PORT="${SAGEMAKER_BIND_TO_PORT:-8080}" andon serve' \
+    > /usr/local/bin/serve \
+    && chmod 755 /usr/local/bin/serve
 ARG REVISION=
 ARG VERSION=
-LABEL org.opencontainers.image.title=andon \
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
+    org.opencontainers.image.title=andon \
     org.opencontainers.image.licenses=Apache-2.0 \
     org.opencontainers.image.version=${VERSION} \
     org.opencontainers.image.revision=${REVISION}
