@@ -8,6 +8,7 @@ The map of the house. Imports run downward only; ``tox -e lint`` checks it.
     web           what programs talk to over HTTP
     config        the only reader of the environment
     training      events -> candidate            scoring      events -> probabilities
+    replay        logged requests -> another version's answers beside theirs
     live          the promoted version, verified and swapped, beside the requests (watcher)
     store         versions and their reports     prune, summary   what nobody needs; what a list shows
     pointer       the current version            audit        the log of its changes

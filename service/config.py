@@ -42,10 +42,17 @@ class Settings:
         graceful_timeout: seconds that requests in flight are given when the service stops.
         keepalive: seconds that an idle connection is kept; behind a load balancer, more than it keeps its own. A stop
             waits for idle connections too, up to ``graceful_timeout``.
-        access_log: whether each request is logged (method, path, status, size, time; never a query or a value).
+        access_log: whether each request is logged (ids, method, path, status, rows, size, time; never a query or a
+            value).
         log_level: least severity that is logged.
         health_route: a further path that says whether the service is ready; empty: none.
         predict_route: a further path that predicts; empty: none.
+        log_format: ``json``, ``text``, or ``auto``: text where standard error is a terminal.
+        request_log: folder in which requests and their answers are kept for ``andon replay``; none: they are not.
+        request_log_share: of all requests, how many of these are kept, chosen at random.
+        request_log_bytes: a file of the request log has no more, and then there is another.
+        request_log_files: so many files are kept for each worker.
+        traces: whether each request is a span of OpenTelemetry, sent as the variables ``OTEL_*`` say.
     """
 
     store: Path = Path("andon-store")
@@ -63,6 +70,12 @@ class Settings:
     log_level: str = "info"
     health_route: str = ""
     predict_route: str = ""
+    log_format: str = "auto"
+    request_log: Path | None = None
+    request_log_share: float = 1.0
+    request_log_bytes: int = 64 * 2**20
+    request_log_files: int = 8
+    traces: bool = False
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -97,6 +110,8 @@ def _of_this_machine(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _as_text(value: object) -> str:
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -108,6 +123,13 @@ def _integer(low: int, high: int) -> tuple[str, Callable[[str], object]]:
         return value
 
     return f"an integer from {low} to {high}", parse
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:  # nor is NaN
+        raise ValueError(text)
+    return value
 
 
 def _one_of(*choices: str) -> tuple[str, Callable[[str], object]]:
@@ -158,5 +180,11 @@ BOUNDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "log_level": _one_of("debug", "info", "warning", "error", "critical"),
     "health_route": _ROUTE,
     "predict_route": _ROUTE,
+    "log_format": _one_of("auto", "json", "text"),
+    "request_log": ("the path of a folder, or nothing", lambda text: Path(text) if text else None),
+    "request_log_share": ("a number from 0 to 1", _share),
+    "request_log_bytes": _integer(2**16, 2**40),
+    "request_log_files": _integer(2, 10_000),
+    "traces": ("true or false", _flag),
 }
 """For each setting, what is expected in words, and the function that turns text into it or raises ``ValueError``."""

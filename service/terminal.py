@@ -16,6 +16,7 @@ from service.tables import human_bytes, table
 if TYPE_CHECKING:
     from service.audit import Change
     from service.gates import Bound, Check, Report
+    from service.replay import Difference, Replay
 
 SHORT_ID = 12
 """How many digits of a version's id a table shows where two ids share a line."""
@@ -71,6 +72,36 @@ def _why(change: Change) -> str:
     if change.override is None:
         return change.reason
     return f"{change.reason}{'; ' * bool(change.reason)}override: {change.override} (its gate: {change.overridden})"
+
+
+def print_replay(replay: Replay) -> None:
+    """A log that was scored again: a line for each version that answered, one for all, and one for each threshold."""
+    total = replay.total
+    click.echo(f"{total.rows:,} rows, scored again with version {replay.version} of {_line(replay.model)}")
+    if total.unscored:
+        click.echo(f"{total.unscored:,} of them its schema does not accept:")
+        for reason, rows in replay.reasons:
+            click.echo(f"  {rows:,}  {_line(reason)}")
+    columns = ("then", "now", "mean |diff|", "p50", "p90", "p99", "p99.9", "max")
+    header = ("answered by", "rows", "scored", *columns)
+    cells = [
+        (name, f"{each.rows:,}", f"{each.rows - each.unscored:,}", *_difference(each))
+        for name, each in [*((each.version or "", each) for each in replay.by_version), ("all", total)]
+    ]
+    _print_table(header, cells, right=header[1:])
+    shares = [
+        (f"{each.threshold:g}", *(f"{share:.2%}" for share in (each.then, each.now, each.moved)))
+        for each in total.above
+    ]
+    if shares:
+        _print_table(("above", "then", "now", "moved"), shares, right=("then", "now", "moved"))
+
+
+def _difference(difference: Difference) -> tuple[str, ...]:
+    numbers = (difference.mean_then, difference.mean_now, difference.mean, *difference.quantiles, difference.most)
+    if difference.unscored == difference.rows:
+        return ("-",) * 8
+    return tuple(f"{number:.6g}" for number in numbers)
 
 
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a version is for: score, serve; and bucket, the contract it stands on."""
+"""What a version is for: score, serve, replay; and bucket, the contract it stands on."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from service.cli.options import FILE, store_option
+from service.cli.options import EXIT_NO, FILE, store_option
 from service.config import Settings
 from service.core import bucketer
 from service.memory import keep_freed
+from service.replay import THRESHOLDS, replay
 from service.store import Store
-from service.terminal import say, stage
+from service.terminal import print_replay, say, stage
 
 # gunicorn puts the working directory first on the path, where a folder named `service` would be taken for this package.
 _GUNICORN = """
@@ -62,6 +63,12 @@ def serve(host: str | None, port: int | None, workers: int | None, store: Store)
     """
     given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "store": store.root.resolve()}
     settings = replace(Settings.from_environ(), **{name: value for name, value in given.items() if value is not None})
+    if settings.traces:
+        from service.web import load_tracing
+
+        load_tracing()  # what it needs is missed here, not in each worker
+    if settings.request_log is not None:
+        settings = replace(settings, request_log=settings.request_log.resolve())
     if store.pointer() is None:
         say(f"not ready: no version was promoted in {store.root}")
     sys.stdout.flush()
@@ -69,6 +76,40 @@ def serve(host: str | None, port: int | None, workers: int | None, store: Store)
     options = ["--config", "python:service.web.gunicorn_conf", "service.web:create_app()"]
     environ = {**os.environ, **settings.to_environ()}
     os.execve(sys.executable, [sys.executable, "-c", _GUNICORN, root, *options], environ)
+
+
+@click.command(name="replay", short_help="Score logged requests again, and compare.")
+@click.argument("logs", metavar="LOG...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@store_option
+@click.option("--version", metavar="ID", help="The version to score with.  [default: the current one]")
+@click.option(
+    "--threshold", "thresholds", type=click.FloatRange(0, 1), multiple=True, help="Count rows above; may be repeated."
+)
+@click.option("--max-difference", type=click.FloatRange(min=0), help="The verdict is no above this mean.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def replay_log(
+    logs: tuple[Path, ...],
+    store: Store,
+    version: str | None,
+    thresholds: tuple[float, ...],
+    max_difference: float | None,
+    as_json: bool,
+) -> int:
+    """Score the requests in each LOG again, a file or a folder of ANDON_REQUEST_LOG, and compare with their answers.
+
+    With the version that answered them the difference is exactly 0. With --max-difference, exit 1 when the mean
+    absolute difference over all rows is greater, or the version's schema does not accept one of them.
+    """
+    predictor = store.load(store.current() if version is None else store.resolve(version)).predictor
+    with stage("replay") as progress:
+        compared = replay(predictor, logs, thresholds=sorted(set(thresholds)) or THRESHOLDS, progress=progress)
+    if compared.torn:
+        say(f"{compared.torn} {'line was' if compared.torn == 1 else 'lines were'} cut off, and left out")
+    if as_json:
+        click.echo(json.dumps(compared.to_document(), indent=2))
+    else:
+        print_replay(compared)
+    return 0 if max_difference is None or compared.within(max_difference) else EXIT_NO
 
 
 @click.command(short_help="Show the bucket of a value, and the Spark SQL for it.")
@@ -99,4 +140,4 @@ def bucket(field: str, value: str | None, n_buckets: int) -> None:
     click.echo(json.dumps(answer, ensure_ascii=False))
 
 
-COMMANDS = (score, serve, bucket)
+COMMANDS = (score, serve, replay_log, bucket)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Sequence
+from contextvars import ContextVar
 from itertools import count
 from typing import Any
 
@@ -29,10 +31,14 @@ class Call:
         model, version: what answers; ``None`` until a predictor was taken.
         rows: how many rows were predicted.
         status: of the answer, as a number; 500 until it is known.
+        headers: of the answer; none until they are known.
         started, seconds: a monotonic clock's time at the beginning, and how long the answer took to make.
     """
 
-    __slots__ = ("environ", "id", "model", "route", "rows", "seconds", "span", "started", "status", "trace", "version")
+    __slots__ = (
+        *("environ", "headers", "id", "model", "route", "rows"),
+        *("seconds", "span", "started", "status", "trace", "version"),
+    )
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
@@ -51,6 +57,7 @@ class Call:
         self.version: str | None = None
         self.rows = 0
         self.status = 500
+        self.headers: Sequence[tuple[str, str]] = ()
         self.started = time.perf_counter()
         self.seconds = 0.0
 
@@ -61,6 +68,10 @@ def call_of(environ: dict[str, Any]) -> Call:
     if call is None:
         call = environ[KEY] = Call(environ)
     return call
+
+
+CURRENT: ContextVar[Call | None] = ContextVar("andon.call", default=None)
+"""The call that this thread or greenlet answers now, for what is logged meanwhile."""
 
 
 class _Ids:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from service.web.calls import KEY, Call
+from service.web.calls import CURRENT, KEY, Call
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +54,12 @@ class Front:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         call = environ[KEY] = Call(environ)
+        before = CURRENT.set(call)
 
         def start(status: str, headers: list[tuple[str, str]], *failure: Any) -> Any:
             call.status = int(status[:3])
             headers.append((ID_HEADER, call.id))
+            call.headers = headers
             return start_response(status, headers, *failure)
 
         try:
@@ -73,3 +75,4 @@ class Front:
                     observer.answered(call)
                 except Exception:
                     logger.exception("a request was answered, but not observed")
+            CURRENT.reset(before)

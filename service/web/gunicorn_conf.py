@@ -7,12 +7,12 @@ measured are in ``docs/decisions/0004-worker.md``.
 from __future__ import annotations
 
 import gc
-import logging
 import signal
 from pathlib import Path
 from typing import Any
 
 from service.config import Settings
+from service.web import close
 from service.web.turns import Turns
 
 _settings = Settings.from_environ()
@@ -40,9 +40,9 @@ limit_request_line = 4_094
 limit_request_fields = 64
 limit_request_field_size = 8_190
 
-# Method, path without its query, status, size, microseconds. Never a header or a value of a feature.
-accesslog = "-" if _settings.access_log else None
-access_log_format = "%(m)s %(U)s %(s)s %(B)s %(D)s"
+# What is logged, and how: gunicorn's lines beside the service's. Requests are logged by the service (``access_log``).
+logger_class = "service.web.logs.GunicornLogger"
+accesslog = None
 errorlog = "-"
 loglevel = _settings.log_level
 
@@ -69,7 +69,13 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """In a worker at its end: what was frozen is taken down in the usual order again, loggers before their locks."""
+    """In a worker at its end: what requests left behind is written.
+
+    And what was frozen is taken down in the usual order again, loggers before their locks.
+    """
+    application = getattr(worker, "wsgi", None)  # none, if it could not be loaded
+    if application is not None:
+        close(application)
     gc.unfreeze()
 
 
@@ -77,9 +83,3 @@ def post_fork(server: Any, worker: Any) -> None:
     """What every worker starts with, before it loads the application."""
     # Until the worker sets its own handlers, the one inherited from the master would swallow a SIGTERM for good.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # What the service itself logs comes out beside gunicorn's lines.
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("[%(asctime)s] [%(process)d] [%(levelname)s] %(name)s: %(message)s"))
-    logger = logging.getLogger("service")
-    logger.handlers = [handler]
-    logger.setLevel(loglevel.upper())

@@ -30,7 +30,7 @@ def free_port():
 
 def environment(folder, **settings):
     """This one, in which another Python finds the package that is tested, wherever it is started."""
-    environ = {**os.environ, "ANDON_WORKERS": "1", "ANDON_TIMEOUT": "30", **settings}
+    environ = {**os.environ, "ANDON_WORKERS": "1", "ANDON_TIMEOUT": "30", "ANDON_LOG_FORMAT": "text", **settings}
     code = "import service.cli"
     if subprocess.run([sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True).returncode:
         root = str(Path(service.__file__).resolve().parents[1])

@@ -16,7 +16,7 @@ from service.revision import revision
 from service.tables import human_bytes
 
 COMMANDS = ["audit", "bucket", "check", "demo", "gate", "list", "promote", "prune"]
-COMMANDS += ["rollback", "score", "serve", "train", "verify"]
+COMMANDS += ["replay", "rollback", "score", "serve", "train", "verify"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], *([command, "--help"] for command in COMMANDS)])

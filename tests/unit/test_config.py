@@ -20,10 +20,14 @@ INTEGERS = {
     "timeout": (1, 3_600),
     "graceful_timeout": (1, 3_600),
     "keepalive": (0, 3_600),
+    "request_log_bytes": (2**16, 2**40),
+    "request_log_files": (2, 10_000),
 }
+FLAGS = ("access_log", "traces")
 CHOICES = {
     "worker_class": ("gevent", "gthread", "sync"),
     "log_level": ("debug", "info", "warning", "error", "critical"),
+    "log_format": ("auto", "json", "text"),
 }
 
 ROUTES = ("health_route", "predict_route")
@@ -49,7 +53,8 @@ def test_an_empty_environment_gives_the_defaults():
 
 def test_every_setting_has_bounds_and_every_bound_a_setting():
     assert set(BOUNDS) == {setting.name for setting in fields(Settings)}
-    assert set(BOUNDS) == {*INTEGERS, *CHOICES, *ROUTES, "store", "host", "access_log"}
+    others = {"store", "host", "request_log", "request_log_share"}
+    assert set(BOUNDS) == {*INTEGERS, *CHOICES, *FLAGS, *ROUTES, *others}
 
 
 def test_the_defaults_are_within_the_bounds():
@@ -77,14 +82,31 @@ def test_a_choice_is_one_of_its_words_as_they_are_written(name):
         assert refused(name, text) == f"one of {', '.join(CHOICES[name])}"
 
 
+@pytest.mark.parametrize("name", FLAGS)
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("True", True), ("FALSE", False)])
-def test_a_flag_is_true_or_false(text, value):
-    assert read(access_log=text).access_log is value
+def test_a_flag_is_true_or_false(name, text, value):
+    assert getattr(read(**{name: text}), name) is value
 
 
+@pytest.mark.parametrize("name", FLAGS)
 @pytest.mark.parametrize("text", ["", "1", "0", "yes", "no", "on", "truth", " true"])
-def test_a_flag_is_nothing_else(text):
-    assert refused("access_log", text) == "true or false"
+def test_a_flag_is_nothing_else(name, text):
+    assert refused(name, text) == "true or false"
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("1e-3", 0.001)])
+def test_a_share_is_a_number_from_0_to_1(text, value):
+    assert read(request_log_share=text).request_log_share == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "-0.1", "1.0001", "nan", "inf", "50%"])
+def test_a_share_is_nothing_else(text):
+    assert refused("request_log_share", text) == "a number from 0 to 1"
+
+
+def test_a_folder_that_may_be_left_out_is_none_when_it_is_empty():
+    assert read(request_log="").request_log is None
+    assert read(request_log="/data/requests").request_log == Path("/data/requests")
 
 
 @pytest.mark.parametrize("name", ["store", "host"])
@@ -170,8 +192,10 @@ PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
         Settings,
         store=PRINTABLE.map(Path),
         host=PRINTABLE,
-        access_log=st.booleans(),
         **{name: st.sampled_from(["", "/", "/v1/a:b"]) for name in ROUTES},
+        request_log=st.none() | PRINTABLE.map(Path),
+        request_log_share=st.floats(0, 1),
+        **{name: st.booleans() for name in FLAGS},
         **{name: st.integers(*bounds) for name, bounds in INTEGERS.items()},
         **{name: st.sampled_from(choices) for name, choices in CHOICES.items()},
     )

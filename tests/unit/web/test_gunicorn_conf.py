@@ -1,14 +1,15 @@
 """gunicorn's settings: what the environment says comes through, and what is fixed stays."""
 
 import importlib
-import logging
 import signal
+from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
 from gunicorn.workers.ggevent import GeventWorker
 
 from service.web import gunicorn_conf
+from service.web.logs import GunicornLogger
 
 
 @pytest.fixture
@@ -66,23 +67,25 @@ def test_an_ipv6_address_is_put_in_brackets(conf):
     assert settings_of(conf(ANDON_HOST="::1")).address == [("::1", 8000)]
 
 
-def test_the_access_log_is_off_until_asked_for_and_names_no_query_and_no_header(conf):
-    assert conf().accesslog is None
-    assert conf(ANDON_ACCESS_LOG="true").accesslog == "-"
-    format_ = gunicorn_conf.access_log_format
-    assert not any(atom in format_ for atom in ("%(r)s", "%(q)s", "%(f)s", "%(a)s", "}i", "}e"))
+def test_gunicorn_logs_in_our_format_and_no_requests(conf):
+    config = settings_of(conf(ANDON_ACCESS_LOG="true"))
+    assert config.logger_class is GunicornLogger
+    assert (config.accesslog, config.errorlog) == (None, "-")
 
 
-def test_a_new_worker_can_be_stopped_and_logs_what_the_service_says(conf):
-    before, logger = signal.getsignal(signal.SIGTERM), logging.getLogger("service")
-    handlers, level = logger.handlers, logger.level
+def test_a_worker_that_ends_closes_its_application(conf, monkeypatch):
+    closed = []
+    monkeypatch.setattr(gunicorn_conf, "close", closed.append)
+    gunicorn_conf.worker_exit(None, SimpleNamespace(wsgi="application"))
+    gunicorn_conf.worker_exit(None, SimpleNamespace())  # it could not be loaded
+    assert closed == ["application"]
+
+
+def test_a_new_worker_can_be_stopped(conf):
+    before = signal.getsignal(signal.SIGTERM)
     try:
         signal.signal(signal.SIGTERM, lambda *_: None)
-        conf(ANDON_LOG_LEVEL="warning").post_fork(None, None)
+        conf().post_fork(None, None)
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        assert len(logger.handlers) == 1
-        assert logger.level == logging.WARNING
     finally:
         signal.signal(signal.SIGTERM, before)
-        logger.handlers = handlers
-        logger.setLevel(level)

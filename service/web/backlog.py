@@ -1,0 +1,73 @@
+"""What requests leave behind to be written once they are answered, in a thread of the operating system.
+
+A request only puts something into memory, and never waits. There is a bound to it: what does not fit, because writing
+is slower than requests come, is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Generic, TypeVar
+
+from service.watcher import Watcher, apart
+
+LOOK_SECONDS = 0.1
+"""From the end of one writing to the next."""
+
+Item = TypeVar("Item")
+
+
+class Backlog(Generic[Item]):
+    """Items on their way from requests to a writer.
+
+    Args:
+        write: gets all the items that came since its last call, in order. It runs apart (``watcher.apart``): it raises
+            nothing, does not log and takes no lock.
+        written: called after each ``write``, where it is allowed to log.
+        most: of the items that wait, the sum of their sizes; of those that are being written, as much again.
+    """
+
+    def __init__(
+        self, write: Callable[[list[Item]], None], *, most: int, written: Callable[[], None] = lambda: None
+    ) -> None:
+        self.dropped = 0
+        self._write = write
+        self._written = written
+        self._most = most
+        self._items: list[Item] = []
+        self._size = 0
+        self._lock = threading.Lock()
+        self._writing = False
+        self._watcher = Watcher(self._look, seconds=LOOK_SECONDS)
+
+    def start(self) -> None:
+        """Write from now on whatever comes."""
+        self._watcher.start()
+
+    def put(self, item: Item, size: int) -> bool:
+        """Leave an item to be written; whether there was room for it."""
+        with self._lock:
+            if self._size + size > self._most:
+                self.dropped += 1
+                return False
+            self._items.append(item)
+            self._size += size
+            return True
+
+    def close(self) -> None:
+        """Write what is left, unless the writer hangs, and no more."""
+        self._watcher.close()
+        if not self._writing:
+            self._look()
+
+    def _look(self) -> None:
+        with self._lock:
+            items, self._items, self._size = self._items, [], 0
+        if not items:
+            return
+        self._writing = True
+        apart(partial(self._write, items))
+        self._writing = False
+        self._written()
