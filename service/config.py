@@ -33,13 +33,22 @@ class Settings:
         store: folder of the model store.
         max_body_bytes: longest request body that is accepted.
         max_rows: most rows that one request may hold, in any format.
+        max_columns: most keys or columns that one row may have, whether the model uses them or not.
+        max_value_bytes: longest text that one value may be, in UTF-8.
+        request_seconds: seconds that a request may take to arrive, its head and its body each.
+        tokens: file of the bearer tokens for predictions and what tells of the model; without it, they are for all.
+        admin_tokens: file of those for metrics and administration; without it, ``tokens`` are for those too.
+        tls_certificate: file of the certificate, and of those between it and its authority (PEM); HTTPS if given.
+        tls_key: file of the certificate's private key (PEM), unencrypted.
+        tls_client_ca: file of the authorities (PEM) one of which must have signed a client's certificate.
         host: address to listen on.
         port: port to listen on.
         workers: processes that answer requests.
         worker_class: gunicorn's way to serve connections within a worker; ``gevent`` is ``web.worker``'s.
         threads: threads a worker, for the ``gthread`` class.
         timeout: seconds after which a worker that gives no sign of life is replaced.
-        graceful_timeout: seconds that requests in flight are given when the service stops.
+        drain_seconds: seconds for which a service that is to stop says that it is not ready, and still answers.
+        graceful_timeout: seconds that requests in flight are given when the service stops, after that.
         keepalive: seconds that an idle connection is kept; behind a load balancer, more than it keeps its own. A stop
             waits for idle connections too, up to ``graceful_timeout``.
         access_log: whether each request is logged (ids, method, path, status, rows, size, time; never a query or a
@@ -58,12 +67,21 @@ class Settings:
     store: Path = Path("andon-store")
     max_body_bytes: int = 4 * 2**20
     max_rows: int = 10_000
+    max_columns: int = 10_000
+    max_value_bytes: int = 65_536
+    request_seconds: int = 30
+    tokens: Path | None = None
+    admin_tokens: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 2
     worker_class: str = "gevent"
     threads: int = 4
     timeout: int = 30
+    drain_seconds: int = 0
     graceful_timeout: int = 30
     keepalive: int = 5
     access_log: bool = False
@@ -87,7 +105,7 @@ class Settings:
         given = _of_this_machine(os.environ if environ is None else environ)
         values: dict[str, Any] = {}
         for setting in fields(cls):
-            variables = [PREFIX + setting.name.upper(), *PLATFORMS.get(setting.name, ())]
+            variables = [variable_of(setting.name), *PLATFORMS.get(setting.name, ())]
             variable = next((each for each in variables if each in given), None)
             if variable is not None:
                 expected, parse = BOUNDS[setting.name]
@@ -101,7 +119,13 @@ class Settings:
 
     def to_environ(self) -> dict[str, str]:
         """The environment that ``from_environ`` reads these settings from."""
-        return {PREFIX + setting.name.upper(): _as_text(getattr(self, setting.name)) for setting in fields(self)}
+        values = {variable_of(setting.name): getattr(self, setting.name) for setting in fields(self)}
+        return {variable: _as_text(value) for variable, value in values.items() if value is not None}
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
 
 
 def _of_this_machine(environ: Mapping[str, str]) -> dict[str, str]:
@@ -163,17 +187,27 @@ def _flag(text: str) -> bool:
 
 
 _ROUTE = ("a path that begins with /, of ASCII letters, digits and -._~!$&'()*+,;=:@/, or nothing", _route)
+_FILE = "the path of a file", _not_empty(Path)
 
 BOUNDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "store": ("the path of a folder", _not_empty(Path)),
     "max_body_bytes": _integer(1_024, 2**31),
     "max_rows": _integer(1, 1_000_000),
+    "max_columns": _integer(1, 10_000),
+    "max_value_bytes": _integer(16, 2**31),
+    "request_seconds": _integer(1, 3_600),
+    "tokens": _FILE,
+    "admin_tokens": _FILE,
+    "tls_certificate": _FILE,
+    "tls_key": _FILE,
+    "tls_client_ca": _FILE,
     "host": ("an address", _not_empty(str)),
     "port": _integer(1, 65_535),
     "workers": _integer(1, 256),
     "worker_class": _one_of("gevent", "gthread", "sync"),
     "threads": _integer(1, 256),
     "timeout": _integer(1, 3_600),
+    "drain_seconds": _integer(0, 3_600),
     "graceful_timeout": _integer(1, 3_600),
     "keepalive": _integer(0, 3_600),
     "access_log": ("true or false", _flag),

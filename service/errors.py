@@ -102,6 +102,20 @@ class ConfigError(AndonError):
         self.expected = expected
 
 
+class BadSettingFile(AndonError):
+    """A file that a setting names and that is not what it should be; ``found`` never holds what the file does.
+
+    ``what`` says the same without the path, which is for whoever set it and not for logs.
+    """
+
+    def __init__(self, *, variable: str, file: str, expected: str, found: str, line: int | None = None) -> None:
+        self.what = f"{'' if line is None else f'line {line}: '}expected {expected}, found {found}"
+        super().__init__(f"{variable}: {file}{': ' if line is None else ', '}{self.what}")
+        self.variable = variable
+        self.file = file
+        self.line = line
+
+
 class StoreError(AndonError):
     """The store can't do what was asked of it."""
 

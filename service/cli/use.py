@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from service.cli.options import EXIT_NO, FILE, store_option
-from service.config import Settings
+from service.config import BOUNDS, Settings
 from service.core import bucketer
 from service.memory import keep_freed
 from service.replay import THRESHOLDS, replay
@@ -61,14 +61,18 @@ def serve(host: str | None, port: int | None, workers: int | None, store: Store)
 
     Every setting has an environment variable; docs/configuration.md lists them.
     """
+    from service.web.tls import context_of
+    from service.web.tokens import files_of
+
     given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "store": store.root.resolve()}
     settings = replace(Settings.from_environ(), **{name: value for name, value in given.items() if value is not None})
     if settings.traces:
         from service.web import load_tracing
 
         load_tracing()  # what it needs is missed here, not in each worker
-    if settings.request_log is not None:
-        settings = replace(settings, request_log=settings.request_log.resolve())
+    settings = _absolute(settings)
+    files_of(settings)  # what is wrong with files is said here, and not by each worker
+    context_of(settings)
     if store.pointer() is None:
         say(f"not ready: no version was promoted in {store.root}")
     sys.stdout.flush()
@@ -76,6 +80,13 @@ def serve(host: str | None, port: int | None, workers: int | None, store: Store)
     options = ["--config", "python:service.web.gunicorn_conf", "service.web:create_app()"]
     environ = {**os.environ, **settings.to_environ()}
     os.execve(sys.executable, [sys.executable, "-c", _GUNICORN, root, *options], environ)
+
+
+def _absolute(settings: Settings) -> Settings:
+    """The settings where the working directory is another; of a link, what it leads to may change."""
+    values = {name: getattr(settings, name) for name in BOUNDS}
+    paths: dict[str, Any] = {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
+    return replace(settings, **paths)
 
 
 @click.command(name="replay", short_help="Score logged requests again, and compare.")

@@ -13,15 +13,17 @@ from service.core.predictor import Predictor
 from service.errors import ConfigError
 from service.live import LiveModel, ModelSource, PinnedModel
 from service.store import Store
-from service.web import errors, health, index, invocations, prediction, tf_serving, v2, vertex
+from service.web import errors, health, index, invocations, pages, prediction, tf_serving, v2, vertex
 from service.web.access_log import AccessLog
 from service.web.calls import call_of
 from service.web.dataplane import DataPlane, Listener
 from service.web.formats.format import Bounds
-from service.web.front import Front, Observer
+from service.web.front import Front, Guard, Observer
 from service.web.logs import is_json
 from service.web.request_log import RequestLog
 from service.web.shortcut import Shortcut
+from service.web.stopping import Stopping
+from service.web.tokens import Tokens, files_of
 
 CLOSING = "andon.closing"
 """Where an application holds what is to be called at its end."""
@@ -46,7 +48,8 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     closing: list[Callable[[], None]] = []
     model: ModelSource = PinnedModel(predictor) if predictor else _live(settings)
     app.extensions["andon"] = model
-    errors.init_app(app, {tf_serving.PREFIX: tf_serving.render_failure, v2.PREFIX: v2.render_failure})
+    render = errors.init_app(app, {tf_serving.PREFIX: tf_serving.render_failure, v2.PREFIX: v2.render_failure})
+    pages.init_app(app)
     listeners: list[Listener] = []
     if settings.request_log is not None:
         request_log = RequestLog(
@@ -59,7 +62,12 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
         request_log.start()
         listeners.append(request_log)
         closing.append(request_log.close)
-    bounds = Bounds(max_rows=settings.max_rows, max_body_bytes=settings.max_body_bytes)
+    bounds = Bounds(
+        max_rows=settings.max_rows,
+        max_body_bytes=settings.max_body_bytes,
+        max_columns=settings.max_columns,
+        max_value_bytes=settings.max_value_bytes,
+    )
     plane = DataPlane(model, bounds, listeners=listeners)
     app.before_request(_note_route)
     app.register_blueprint(vertex.create_blueprint(plane, settings))
@@ -79,8 +87,13 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
         observers.append(tracing)
         closing.append(tracing.close)
     app.extensions[CLOSING] = closing
+    tokens, admin_tokens = files_of(settings)
+    stopping = app.extensions["andon.stopping"] = Stopping(render)
+    guards: list[Guard] = [stopping]
+    if tokens or admin_tokens:
+        guards.append(Tokens(tokens, admin_tokens, render=render))
     shortcut = Shortcut(app.wsgi_app, plane, paths=_predict_paths(settings))
-    app.wsgi_app = Front(shortcut, observers=observers)  # type: ignore[method-assign]
+    app.wsgi_app = Front(shortcut, guards=guards, observers=observers)  # type: ignore[method-assign]
     return app
 
 

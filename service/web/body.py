@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
 
 
 def read_body(environ: dict[str, Any], *, most: int) -> bytes:
@@ -12,6 +12,7 @@ def read_body(environ: dict[str, Any], *, most: int) -> bytes:
 
     Raises:
         RequestEntityTooLarge: there are more than ``most``; of a body that is too long by its own word, none is read.
+        RequestTimeout: it did not arrive in its time.
         BadRequest: it can't be read to its end.
     """
     stated = environ.get("CONTENT_LENGTH", "")
@@ -22,6 +23,8 @@ def read_body(environ: dict[str, Any], *, most: int) -> bytes:
         raise RequestEntityTooLarge
     try:
         data: bytes = environ["wsgi.input"].read(most + 1 if length is None else length)
+    except TimeoutError as error:
+        raise RequestTimeout("the request did not arrive in time") from error
     except Exception as error:  # of a chunk that is malformed or never comes, each server has its own error
         raise BadRequest("the body can't be read to its end") from error
     if len(data) > most:

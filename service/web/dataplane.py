@@ -7,7 +7,7 @@ and whoever watches the predictions (metrics, the request log) sees them all, wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias
 
 import orjson
 
@@ -19,6 +19,7 @@ from service.web.calls import Call
 from service.web.formats import json
 from service.web.formats.format import Answer, Bounds, Format
 from service.web.formats.instances import instances_of
+from service.web.formats.limits import check_columns, check_rows, surely_kept
 
 Rows: TypeAlias = Callable[[], Sequence[Mapping[str, object]]]
 """Gives the rows of a request as JSON knows them, made when it is called, which takes as long as the request did."""
@@ -68,6 +69,8 @@ class DataPlane:
         """The same of JSON, where it is surely valid; ``None``: it must go the long way."""
         answer = predictor.predict_json(body, max_rows=self.bounds.max_rows)
         if answer is not None:
+            if not surely_kept(body, len(answer) + 1, self.bounds):
+                return None
             self._answered(call, predictor, answer, lambda: json.FORMAT.instances(body, predictor, self.bounds))
         return answer
 
@@ -82,13 +85,13 @@ class DataPlane:
         """
         document = {"instances": rows}
         try:
-            short = predictor.predict_json(orjson.dumps(document), max_rows=self.bounds.max_rows)
+            short = self.predict_json(call, predictor, orjson.dumps(document))
         except orjson.JSONEncodeError:
             short = None  # what is no JSON is checked by the long way, which says so
         if short is not None:
-            self._answered(call, predictor, short, lambda: cast("Sequence[Mapping[str, object]]", rows))
             return short
         checked = predictor.request_document.check(document, max_rows=self.bounds.max_rows)
+        check_rows(checked, self.bounds)
         answer = predictor.predict_rows(checked)
         self._answered(call, predictor, answer, lambda: checked)
         return answer
@@ -98,10 +101,12 @@ class DataPlane:
 
         Raises:
             TooManyRows: there are more than the bounds allow.
+            InvalidRequest: a text is longer than they allow.
         """
         n_rows = len(next(iter(columns.values())))
         if n_rows > self.bounds.max_rows:
             raise TooManyRows(rows=n_rows, most=self.bounds.max_rows)
+        check_columns(columns, self.bounds)
         answer = predictor.predict_columns(columns)
         self._answered(call, predictor, answer, lambda: instances_of(columns))
         return answer

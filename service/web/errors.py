@@ -58,25 +58,33 @@ class Failure:
 
 
 Renderer: TypeAlias = Callable[[Failure], Response]
+Render: TypeAlias = Callable[[Failure, str], Response]
+"""The answer to a failure of a request to a path; it needs no request to be at hand, and is a WSGI application."""
 
 
-def init_app(app: Flask, renderers: Mapping[str, Renderer] | None = None) -> None:
+def init_app(app: Flask, renderers: Mapping[str, Renderer] | None = None) -> Render:
     """Answer every error of the application, as a problem document if no protocol has another way.
 
     Args:
         renderers: for the paths of a protocol, by what they begin with, its own way to render a failure.
+
+    Returns:
+        The same way to answer, for those who stand in front of the application.
     """
     known = dict(renderers or {})
 
-    def render(failure: Failure) -> Response:
+    def render_for(failure: Failure, path: str) -> Response:
         for prefix, renderer in known.items():
-            if request.path == prefix or request.path.startswith(prefix + "/"):
+            if path == prefix or path.startswith(prefix + "/"):
                 response = renderer(failure)
                 break
         else:
             response = problem_document(failure)
         response.headers.update(failure.headers)
         return response
+
+    def render(failure: Failure) -> Response:
+        return render_for(failure, request.path)
 
     def of_http(error: HTTPException) -> Response | HTTPException:
         if error.code is None or error.code < 400:
@@ -88,6 +96,7 @@ def init_app(app: Flask, renderers: Mapping[str, Renderer] | None = None) -> Non
     app.register_error_handler(AndonError, lambda error: render(failure_of(error)))
     app.register_error_handler(HTTPException, of_http)
     app.register_error_handler(Exception, lambda error: render(_unknown(error)))
+    return render_for
 
 
 def answer(error: AndonError, **more: object) -> Response:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import gc
 import signal
+import ssl
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from service.config import Settings
 from service.web import close
+from service.web.stopping import Flag, drain
+from service.web.tls import context_of
 from service.web.turns import Turns
 
 _settings = Settings.from_environ()
@@ -35,6 +39,10 @@ preload_app = False
 # The control socket would write into the home folder, which a container of ours has not.
 control_socket_disable = True
 
+# With a certificate it is HTTPS. The rest is said by the context that `ssl_context` makes.
+certfile = None if _settings.tls_certificate is None else str(_settings.tls_certificate)
+keyfile = None if _settings.tls_key is None else str(_settings.tls_key)
+
 # Headers beyond these bounds are no client of ours.
 limit_request_line = 4_094
 limit_request_fields = 64
@@ -51,6 +59,21 @@ loglevel = _settings.log_level
 _turns = Turns(4 * workers) if workers > 1 else None
 
 
+_stopping = Flag()
+
+
+def ssl_context(config: Any, default_factory: Any) -> ssl.SSLContext | None:
+    """What secures the connections: made once by a worker of class gevent, anew for each connection by the others."""
+    return context_of(_settings)
+
+
+def on_starting(server: Any) -> None:
+    """In the master, once: who may ask what, and what a SIGTERM does."""
+    if not _settings.tokens:
+        server.log.warning("no tokens (ANDON_TOKENS): whoever reaches this address may ask for predictions")
+    server.handle_term = partial(drain, server, _stopping, seconds=_settings.drain_seconds)
+
+
 def pre_fork(server: Any, worker: Any) -> None:
     """In the master, before each worker: its place among those that accept by turns, and memory that stays shared.
 
@@ -59,7 +82,13 @@ def pre_fork(server: Any, worker: Any) -> None:
     """
     if _turns:
         worker.turn = _turns.take()
+    worker.request_seconds = _settings.request_seconds
     gc.freeze()
+
+
+def on_exit(server: Any) -> None:
+    """In the master at its end: a late signal does not make it look like a failure."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def child_exit(server: Any, worker: Any) -> None:
@@ -77,6 +106,11 @@ def worker_exit(server: Any, worker: Any) -> None:
     if application is not None:
         close(application)
     gc.unfreeze()
+
+
+def post_worker_init(worker: Any) -> None:
+    """In a worker that has loaded the application: what it says of its readiness depends on the master."""
+    worker.wsgi.extensions["andon.stopping"].flag = _stopping
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import re
+import time
 from typing import Any, TypeVar
 
 from gunicorn.http import message  # type: ignore[import-untyped]
@@ -15,6 +18,15 @@ KEPT_BYTES = 2**10
 
 KEPT = 512
 """So many different heads are kept."""
+
+SECRET_WORDS = (b"authorization", b"cookie")
+"""A head with one of these in it, in any case, may hold what must not stay in memory."""
+
+_SECRET = re.compile(
+    rb"(?P<name>(?:proxy-)?authorization|cookie):[ \t]*(?P<value>[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)"
+    rb"(?:\r\n(?![ \t])|\Z)",
+    re.IGNORECASE,
+)
 
 T = TypeVar("T")
 
@@ -43,6 +55,57 @@ class Held:
     def __getattr__(self, name: str) -> Any:
         self.flush()  # whatever else is done with a socket comes behind what was sent
         return getattr(self._socket, name)
+
+
+class Late(TimeoutError):
+    """A request did not arrive in its time. To gunicorn it is like a client that went away."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ECONNRESET, "the request did not arrive in time")
+
+
+class Arriving:
+    """A socket from which each request must come within some seconds of its first byte, however slowly it drips.
+
+    The first request of a connection has them from the beginning. How long one may be idle between two requests is
+    gunicorn's to see to.
+    """
+
+    __slots__ = ("_deadline", "_seconds", "inner")
+
+    def __init__(self, socket: Any, seconds: float) -> None:
+        self.inner = socket
+        self._seconds = seconds
+        self._deadline: float | None = time.monotonic() + seconds
+
+    def recv(self, size: int) -> bytes:
+        """See ``socket.recv``.
+
+        Raises:
+            Late: the time is over.
+        """
+        if self._deadline is None:
+            data: bytes = self.inner.recv(size)
+            self._deadline = time.monotonic() + self._seconds
+            return data
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise Late
+        self.inner.settimeout(left)
+        try:
+            data = self.inner.recv(size)
+        except TimeoutError:
+            raise Late from None
+        finally:
+            self.inner.settimeout(None)
+        return data
+
+    def answered(self) -> None:
+        """What comes now is the next request."""
+        self._deadline = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
 
 class StatedBody(Body):  # type: ignore[misc]
@@ -87,7 +150,8 @@ class Request(message.Request):  # type: ignore[misc]
     """A request of gunicorn's whose head is not parsed if one of the same bytes was.
 
     What comes of a head depends on its bytes, on whether its peer is a proxy that is trusted, and on settings, which
-    are the same for all of a worker's life. A head that is refused is not kept.
+    are the same for all of a worker's life. A head that is refused is not kept, and neither is a secret: the line that
+    holds a token or a cookie is taken out first, and put where it was in what is known of the rest.
     """
 
     method: Any
@@ -120,9 +184,14 @@ class Request(message.Request):  # type: ignore[misc]
         self.method, self.uri, self.path, self.query, self.fragment, self.version = known
 
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
-        if from_trailer or len(data) > KEPT_BYTES:
-            found: list[tuple[str, str]] = super().parse_headers(data, from_trailer=from_trailer)
-            return found
+        headers: list[tuple[str, str]] | None = None
+        if not from_trailer and len(data) <= KEPT_BYTES:
+            headers = self._without_secret(data) if _may_hold_secret(data) else self._known(data)
+        if headers is None:
+            headers = super().parse_headers(data, from_trailer=from_trailer)
+        return headers
+
+    def _known(self, data: bytes) -> list[tuple[str, str]]:
         key = data, self.version, self._peer_is_trusted_proxy()
         known = self._heads.headers.get(key)
         if known is None:
@@ -130,6 +199,29 @@ class Request(message.Request):  # type: ignore[misc]
             known = _keep(self._heads.headers, key, (headers, self.scheme, self._expected_100_continue))
         headers, self.scheme, self._expected_100_continue = known
         return list(headers)
+
+    def _without_secret(self, data: bytes) -> list[tuple[str, str]] | None:
+        """The headers of a head with one secret, on one plain line; ``None`` for any other, which is parsed whole."""
+        lower = data.lower()
+        start = data.rfind(b"\r\n", 0, max(lower.find(word) for word in SECRET_WORDS))
+        start = 0 if start < 0 else start + 2
+        secret = _SECRET.match(data, start)
+        if secret is None:
+            return None
+        rest = (data[:start] + data[secret.end() :]).removesuffix(b"\r\n")
+        if not rest or _may_hold_secret(rest):
+            return None
+        headers = self._known(rest)
+        if len(headers) >= self.limit_request_fields:
+            return None
+        header = secret["name"].decode().upper(), secret["value"].decode()
+        headers.insert(data.count(b"\r\n", 0, start), header)
+        return headers
+
+
+def _may_hold_secret(data: bytes) -> bool:
+    lower = data.lower()
+    return any(word in lower for word in SECRET_WORDS)
 
 
 def _keep(kept: dict[Any, T], key: Any, value: T) -> T:

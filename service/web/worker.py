@@ -7,6 +7,7 @@ What is different, and what each is worth, is in ``docs/decisions/0004-worker.md
 * A worker with few connections accepts the next (``turns``). gunicorn's accept without regard to each other.
 * gunicorn's settings are looked up once, not some forty times a request.
 * What is read and written is ``wire``'s: fewer copies and system calls, and no head is parsed twice.
+* A request that does not arrive in its time is ended, as is a handshake.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from service.web.turns import Turn
-from service.web.wire import Heads, Held, Request, StatedBody
+from service.web.wire import Arriving, Heads, Held, Request, StatedBody
 
 AGAIN_SECONDS = 0.001
 """A worker whose turn it is not looks again after so long, if the connection still waits then."""
@@ -34,9 +35,11 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     Attributes:
         turn: its place among the workers, which the master gives it before the fork; without one it accepts whenever
             it can.
+        request_seconds: how long a request may take to arrive, and the handshake before the first.
     """
 
     turn: Turn | None = None
+    request_seconds: float = 30.0
 
     def init_process(self) -> None:
         """Begin to serve. A setting that is an attribute by itself is not computed by the configuration again."""
@@ -48,10 +51,14 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """What accepts the connections of one listening socket; gunicorn asks for it, and expects a class."""
         tls = {"ssl_context": given["ssl_context"]} if "ssl_context" in given else {}
         server = _Server(listener, handle=partial(self.handle, listener), spawn=spawn, **tls)
-        server.turn = self.turn
+        server.turn, server.handshake_seconds = self.turn, self.request_seconds
         if self.cfg.workers > 1:
             server.max_accept = 1
         return server
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Answer what comes over a connection, while it comes in time."""
+        super().handle(listener, Arriving(client, self.request_seconds), addr)
 
     def _try_h2c_upgrade(self, listener: Any, req: Any, parser: Any, client: Any, addr: Any) -> bool:
         """gunicorn's, which it asks behind each request's head: the one place where the connection's parser is seen."""
@@ -60,15 +67,16 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         upgraded: bool = super()._try_h2c_upgrade(listener, req, parser, client, addr)
         return upgraded
 
-    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+    def handle_request(self, listener_name: Any, req: Any, sock: Arriving, addr: Any) -> None:
         """Answer one request, and let the other connections have their turn."""
         if type(req.body) is Body and type(req.body.reader) is LengthReader:
             req.body = StatedBody(req.body.reader)
-        answer = Held(sock)
+        answer = Held(sock.inner)
         try:
             super().handle_request(listener_name, req, answer, addr)
         finally:
             answer.flush()
+            sock.answered()
         gevent.sleep(0)
 
 
@@ -76,6 +84,17 @@ class _Server(StreamServer):  # type: ignore[misc]
     """gevent's server, which leaves a connection to another worker while that has fewer."""
 
     turn: Turn | None = None
+    handshake_seconds: float = 30.0
+
+    def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> None:
+        """gevent's, but that a client that can't or won't secure its connection is no error of ours."""
+        try:
+            with gevent.Timeout(self.handshake_seconds):
+                secured = self.wrap_socket(client_socket, **self.ssl_args)
+        except (OSError, gevent.Timeout):
+            return
+        with secured:
+            self.handle(secured, address)
 
     def start_accepting(self) -> None:
         if self.turn:

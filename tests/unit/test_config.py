@@ -14,6 +14,10 @@ from service.errors import ConfigError
 INTEGERS = {
     "max_body_bytes": (1_024, 2**31),
     "max_rows": (1, 1_000_000),
+    "max_columns": (1, 10_000),
+    "max_value_bytes": (16, 2**31),
+    "request_seconds": (1, 3_600),
+    "drain_seconds": (0, 3_600),
     "port": (1, 65_535),
     "workers": (1, 256),
     "threads": (1, 256),
@@ -31,6 +35,9 @@ CHOICES = {
 }
 
 ROUTES = ("health_route", "predict_route")
+
+
+FILES = ("tokens", "admin_tokens", "tls_certificate", "tls_key", "tls_client_ca")
 
 
 def read(**variables):
@@ -54,7 +61,7 @@ def test_an_empty_environment_gives_the_defaults():
 def test_every_setting_has_bounds_and_every_bound_a_setting():
     assert set(BOUNDS) == {setting.name for setting in fields(Settings)}
     others = {"store", "host", "request_log", "request_log_share"}
-    assert set(BOUNDS) == {*INTEGERS, *CHOICES, *FLAGS, *ROUTES, *others}
+    assert set(BOUNDS) == {*INTEGERS, *CHOICES, *FLAGS, *ROUTES, *FILES, *others}
 
 
 def test_the_defaults_are_within_the_bounds():
@@ -109,7 +116,7 @@ def test_a_folder_that_may_be_left_out_is_none_when_it_is_empty():
     assert read(request_log="/data/requests").request_log == Path("/data/requests")
 
 
-@pytest.mark.parametrize("name", ["store", "host"])
+@pytest.mark.parametrize("name", ["store", "host", *FILES])
 def test_a_path_and_an_address_are_not_empty(name):
     refused(name, "")
 
@@ -170,6 +177,13 @@ def test_sagemakers_folder_is_the_store_if_it_holds_one_and_nothing_else_is(tmp_
     assert Settings.from_environ(started).store == tmp_path
     assert Settings.from_environ({**started, "ANDON_STORE": "mine"}).store == Path("mine")
     assert Settings.from_environ({}).store == Settings().store
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_not_named_is_none(name):
+    assert getattr(Settings.from_environ({}), name) is None
+    assert f"ANDON_{name.upper()}" not in Settings().to_environ()
+    assert Settings.from_environ(read(**{name: "/a file"}).to_environ()) == read(**{name: "/a file"})
 
 
 def test_variables_of_others_are_ignored():

@@ -23,8 +23,11 @@ from service.web.formats.arrow_columns import coded_column, plain_column
 from service.web.formats.flatbuffers import Malformed
 from service.web.formats.format import Answer, Bounds, Format
 from service.web.formats.instances import instances_of
+from service.web.formats.limits import check_columns
 
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+
+MAX_COLUMNS = 10_000
 
 TYPES: dict[FieldType, tuple[str, ...]] = {
     "string": ("utf8", "large_utf8", "utf8_view"),
@@ -49,7 +52,14 @@ class _Gathered:
 
 def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
     """The rows as columns, whole."""
-    columns = read(body, predictor.schema, max_rows=bounds.max_rows, max_text=bounds.max_body_bytes)
+    columns = read(
+        body,
+        predictor.schema,
+        max_rows=bounds.max_rows,
+        max_text=bounds.max_body_bytes,
+        max_columns=bounds.max_columns,
+    )
+    check_columns(columns, bounds)
     return predictor.predict_columns(columns)
 
 
@@ -63,7 +73,9 @@ def render(answer: Answer, predictor: Predictor) -> bytes:
     return write_stream(np.asarray(answer, dtype=np.float64), model=predictor.name, version=predictor.version)
 
 
-def read(body: bytes, schema: Schema, *, max_rows: int, max_text: int) -> dict[str, Column]:
+def read(
+    body: bytes, schema: Schema, *, max_rows: int, max_text: int, max_columns: int = MAX_COLUMNS
+) -> dict[str, Column]:
     """The fields' columns in an Arrow IPC stream.
 
     Args:
@@ -77,6 +89,8 @@ def read(body: bytes, schema: Schema, *, max_rows: int, max_text: int) -> dict[s
     """
     try:
         layout, batches = stream.read_messages(body)
+        if len(layout.columns) > max_columns:
+            raise Malformed(f"expected at most {max_columns} columns, found {len(layout.columns)}")
         n_rows = sum(batch.n_rows for batch in batches if batch.dictionary is None)
         if n_rows > max_rows:
             raise TooManyRows(rows=n_rows, most=max_rows)

@@ -18,13 +18,16 @@ from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRow
 from service.kernels import csv, text
 from service.web.formats.format import Answer, Bounds, Format
 from service.web.formats.instances import instances_of
+from service.web.formats.limits import check_columns
 
 MAX_COLUMNS = 10_000
 
 
 def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
     """The rows as columns, whole."""
-    return predictor.predict_columns(read(body, predictor.schema, max_rows=bounds.max_rows))
+    columns = read(body, predictor.schema, max_rows=bounds.max_rows, max_columns=bounds.max_columns)
+    check_columns(columns, bounds)
+    return predictor.predict_columns(columns)
 
 
 def instances(body: bytes, predictor: Predictor, bounds: Bounds) -> Sequence[Mapping[str, object]]:
@@ -37,7 +40,7 @@ def render(answer: Answer, predictor: Predictor) -> bytes:
     return CSV_HEADER + csv_lines(answer)
 
 
-def read(body: bytes, schema: Schema, *, max_rows: int) -> dict[str, Column]:
+def read(body: bytes, schema: Schema, *, max_rows: int, max_columns: int = MAX_COLUMNS) -> dict[str, Column]:
     """The fields' columns in a CSV document.
 
     Raises:
@@ -47,7 +50,7 @@ def read(body: bytes, schema: Schema, *, max_rows: int) -> dict[str, Column]:
     """
     document = np.frombuffer(body, dtype=np.uint8)
     try:
-        header = csv.read_header(body, most=MAX_COLUMNS)
+        header = csv.read_header(body, most=max_columns)
         wanted = _choose(header.names, schema)
         room = min(max_rows, body.count(b"\n", header.end) + body.count(b"\r", header.end) + 1)
         splitter = csv.Splitter(header, wanted, most=room)

@@ -19,6 +19,8 @@ class Bounds:
 
     max_rows: int
     max_body_bytes: int
+    max_columns: int = 10_000
+    max_value_bytes: int = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,13 @@ from service.core.predictor import Predictor
 from service.decimals import ndjson_lines
 from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRows
 from service.web.formats.format import Answer, Bounds, Format
+from service.web.formats.limits import check_rows, surely_kept
 
 
 def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
     """The short way where the request is surely valid, else the long one, which knows what to say."""
     answer = predictor.predict_ndjson(body, max_rows=bounds.max_rows)
-    if answer is not None:
+    if answer is not None and surely_kept(body, len(answer), bounds):
         return answer
     lines = _lines(body)
     if len(lines) > bounds.max_rows:
@@ -25,7 +26,10 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
     if not rows:
         return []
     try:
-        return predictor.predict_rows(predictor.request_document.check({"instances": rows}))
+        checked = predictor.request_document.check({"instances": rows})
+        if not surely_kept(body, len(checked), bounds):
+            check_rows(checked, bounds)
+        return predictor.predict_rows(checked) if answer is None else answer
     except InvalidRequest as error:
         raise InvalidRequest(_by_row(problem) for problem in error.problems) from None
 

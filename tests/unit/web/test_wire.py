@@ -114,6 +114,22 @@ HEADS = [
     b"GET / HTTP/1.1\r\nX: " + b"a" * 9_000 + b"\r\n\r\n",
     b"G\x01T / HTTP/1.1\r\n\r\n",
     b"GET / HTTP/9.9\r\n\r\n",
+    b"GET / HTTP/1.1\r\nAuthorization: Bearer the-secret\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\naUTHORIZATION:\tthe-secret  \r\nX-Last: 1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nCookie: a=the-secret\r\n\r\n",
+    b"GET / HTTP/1.1\r\nProxy-Authorization: the-secret\r\nExpect: 100-continue\r\n\r\n",
+    b"GET / HTTP/1.1\r\nAuthorization: the-secret\r\n\r\n",
+    b"GET / HTTP/1.1\r\nAuthorization:\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nAuthorization: the-secret\r\nauthorization: the-secret\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nCookie: the-secret\r\nAuthorization: the-secret\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nAuthorization: the-\r\n secret\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nAuthorization : the-secret\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nAuthorization: the-secret\x01\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nAuthorization: the-secret-\xfc\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX-Authorization: the-secret\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: 1\r\n" * 99 + b"Authorization: the-secret\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nCookie: the-secret\r\n" + b"X: 1\r\n" * 98 + b"\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nCookie: the-secret\r\n" + b"X: 1\r\n" * 99 + b"\r\n",
 ]
 MEANT = ["method", "uri", "path", "query", "fragment", "version", "headers", "scheme", "_expected_100_continue"]
 
@@ -136,6 +152,23 @@ def test_a_head_means_the_same_each_time_and_what_gunicorn_makes_of_it(head, pee
             meant(partial(Request, heads), other, each)
     expected = meant(message.Request, head, peer)
     assert [meant(partial(Request, heads), head, peer) for _ in range(3)] == [expected] * 3
+
+
+@pytest.mark.parametrize("head", [head for head in HEADS if b"secret" in head])
+def test_no_secret_of_a_head_is_kept(head):
+    heads = Heads()
+    for _ in range(2):
+        meant(partial(Request, heads), head, TRUSTED)
+    assert "secret" not in repr(vars(heads))
+
+
+def test_of_a_head_with_a_token_all_the_rest_is_kept():
+    heads = Heads()
+    for token in (b"first-secret", b"second-secret"):
+        head = b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\nAccept: */*\r\n\r\n" % token
+        request = Request(heads, CONFIG, Source(head, 1_000), TRUSTED, 1)
+        assert request.headers[1] == ("AUTHORIZATION", f"Bearer {token.decode()}")
+    assert [key[0] for key in heads.headers] == [b"Host: a\r\nAccept: */*"]
 
 
 def test_what_is_done_to_one_requests_headers_is_not_seen_by_the_next():

@@ -1,0 +1,83 @@
+"""A service that is to stop says so before it does: it is not ready any more, and still answers.
+
+Whoever sends requests to several services (a load balancer, Kubernetes) learns it in time to send them elsewhere. The
+flag lies in a page of memory that gunicorn's master shares with its workers.
+"""
+
+from __future__ import annotations
+
+import mmap
+import signal
+import time
+from http import HTTPStatus
+from typing import Any
+
+from service.web.calls import Call
+from service.web.errors import RETRY_AFTER_SECONDS, Failure, Render
+from service.web.front import Application
+
+READINESS = ("/health", "/health/ready", "/ping", "/v2/health/ready")
+"""What asks whether to send requests here. Whether the process lives is another question."""
+
+AT_ONCE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""Any of these, while a stop goes on, ends it."""
+
+
+class Flag:
+    """Whether the service is to stop; made before a fork, it is the same in all processes."""
+
+    def __init__(self) -> None:
+        self._shared = memoryview(mmap.mmap(-1, 1))
+
+    def raise_(self) -> None:
+        """It is."""
+        self._shared[0] = 1
+
+    def __bool__(self) -> bool:
+        return self._shared[0] != 0
+
+
+class Stopping:
+    """A guard that answers for the readiness of a service that is to stop.
+
+    Attributes:
+        flag: gunicorn's settings give it that of all workers (``post_worker_init``).
+    """
+
+    def __init__(self, render: Render) -> None:
+        self.flag = Flag()
+        self._render = render
+
+    def refuse(self, call: Call) -> Application | None:
+        """503 where the readiness is asked for."""
+        if not self.flag:
+            return None
+        path: str = call.environ["PATH_INFO"]
+        if path not in READINESS:
+            return None
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return self._render(Failure(status=HTTPStatus.SERVICE_UNAVAILABLE, detail="stopping", headers=headers), path)
+
+
+def drain(arbiter: Any, flag: Flag, *, seconds: float) -> None:
+    """What gunicorn's master does at its first SIGTERM: ``seconds`` of saying so, then its own graceful stop.
+
+    Raises:
+        StopIteration: gunicorn's way to say that its main loop is over.
+    """
+    flag.raise_()
+    # In its own stop, gunicorn hears a second SIGINT or SIGQUIT, but no SIGTERM.
+    signal.signal(signal.SIGTERM, lambda *_: arbiter.SIG_QUEUE.put_nowait(signal.SIGINT))
+    if seconds:
+        arbiter.log.info("not ready any more; answering for %s s until the stop", seconds)
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        for number in arbiter.wait_for_signals(timeout=min(left, 1.0)):
+            if number in AT_ONCE:
+                arbiter.stop(graceful=False)
+                raise StopIteration
+            if number == signal.SIGCHLD:
+                arbiter.reap_workers()
+        arbiter.murder_workers()
+        arbiter.manage_workers()
+    raise StopIteration

@@ -1,0 +1,88 @@
+"""The bounds of one row and one value: the same in every format, on the short way and the long one."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.config import Settings
+from service.web import create_app
+from service.web.formats.limits import surely_kept
+
+LONGEST, MOST_KEYS = 100, 40
+BOUNDS = SimpleNamespace(max_value_bytes=LONGEST, max_columns=MOST_KEYS)
+
+
+@pytest.fixture
+def bounded(predictor):
+    return create_app(Settings(max_value_bytes=LONGEST, max_columns=MOST_KEYS), predictor=predictor).test_client()
+
+
+def arrow(rows):
+    out, table = io.BytesIO(), pa.Table.from_pylist(rows)
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write(table)
+    return out.getvalue()
+
+
+def csv(rows):
+    lines = [",".join(map(str, row.values())) for row in rows]
+    return "\n".join([",".join(rows[0]), *lines, ""]).encode()
+
+
+FORMATS = {
+    "application/json": lambda rows: json.dumps({"instances": rows}).encode(),
+    "application/x-ndjson": lambda rows: "".join(json.dumps(row) + "\n" for row in rows).encode(),
+    "text/csv": csv,
+    "application/vnd.apache.arrow.stream": arrow,
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("character", ["a", "ü"])
+def test_a_text_may_be_so_long_and_no_longer(bounded, kind, character):
+    size = len(character.encode())
+    rows = [{"user": "7", "hour": 7}, {"user": character * (LONGEST // size), "hour": 7}]
+    assert bounded.post("/predict", data=FORMATS[kind](rows), content_type=kind).status_code == 200
+    rows[1]["user"] += character
+    response = bounded.post("/predict", data=FORMATS[kind](rows), content_type=kind)
+    assert response.status_code == 422
+    (error,) = response.json["errors"]
+    assert error["path"].endswith("1.user" if kind == "application/json" else "row 2.user")
+    assert (error["expected"], error["found"]) == (f"text of at most {LONGEST} bytes", "a longer one")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_row_may_have_so_many_keys_and_no_more(bounded, kind, more):
+    row = {"user": "7", "hour": 7, **{f"x{number}": number for number in range(MOST_KEYS - 2 + more)}}
+    response = bounded.post("/predict", data=FORMATS[kind]([row]), content_type=kind)
+    assert (response.status_code == 200) is (more == 0)
+    assert response.status_code in (200, 400, 422)
+
+
+def test_keys_beside_objects_that_the_model_does_not_use_are_counted_too(bounded):
+    row = {"user": "7", "hour": 7, **{f"x{number}": {} for number in range(MOST_KEYS)}}
+    assert bounded.post("/predict", json={"instances": [row]}).status_code == 422
+
+
+@pytest.mark.parametrize("escape", ['\\"', "\\\\", "\\u0041", "\\\\\\\""])
+def test_escapes_hide_no_length(bounded, escape):
+    body = b'{"instances": [{"hour": 7, "user": "%b"}]}' % (escape * (LONGEST + 1)).encode()
+    assert bounded.post("/predict", data=body, content_type="application/json").status_code == 422
+
+
+VALUE = st.text('a"\\{}:ü ', max_size=140) | st.integers() | st.none() | st.dictionaries(st.just("k"), st.just("v"))
+
+
+@given(st.lists(st.dictionaries(st.text('ab"{', max_size=3), VALUE, max_size=50), max_size=8), st.booleans())
+def test_what_is_surely_kept_is_kept(rows, ascii_only):
+    body = json.dumps({"instances": rows}, ensure_ascii=ascii_only, separators=(",", ":")).encode()
+    if surely_kept(body, len(rows) + 1, BOUNDS):
+        assert all(len(row) <= MOST_KEYS for row in rows)
+        texts = [value for row in rows for value in row.values() if isinstance(value, str)]
+        assert all(len(text.encode()) <= LONGEST for text in texts)

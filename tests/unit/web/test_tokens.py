@@ -1,0 +1,241 @@
+"""Bearer tokens: who is let in, what others are told, and files of tokens that change, break and vanish."""
+
+import logging
+import os
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.config import Settings
+from service.errors import BadSettingFile
+from service.web import create_app, errors
+from service.web.calls import Call
+from service.web.tokens import LOOK_SECONDS, MAX_FILE_BYTES, MAX_TOKENS, TokenFile, Tokens, _given, digest_of
+
+USER, OTHER, OPERATOR = "a-token-for-users", "another-token-for-users", "one-for-operators"
+BODY = {"instances": [{"user": "007", "hour": 7}]}
+
+
+@pytest.fixture
+def users(tmp_path):
+    path = tmp_path / "tokens"
+    path.write_text(f"# who uses it\n{USER}\n\n  {OTHER}\r\n")
+    return path
+
+
+@pytest.fixture
+def operators(tmp_path):
+    path = tmp_path / "admin"
+    path.write_text(OPERATOR)
+    return path
+
+
+@pytest.fixture
+def ask(predictor):
+    """``ask(path, header, **settings)``: the answer of an application with these settings."""
+
+    def get(path, header, **settings):
+        client = create_app(Settings(**settings), predictor=predictor).test_client()
+        headers = {} if header is None else {"Authorization": header}
+        if path == "/predict":
+            return client.post(path, json=BODY, headers=headers)
+        return client.get(path, headers=headers)
+
+    return get
+
+
+@pytest.mark.parametrize("token", [USER, OTHER])
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
+def test_a_token_opens_predictions(ask, users, token, scheme):
+    assert ask("/predict", f"{scheme} {token}", tokens=users).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/predict", "/", "/docs", "/openapi.json", "/nowhere", "/metrics", "/v2/models/m"])
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", USER])
+def test_who_gives_no_token_is_told_that_one_is_needed(ask, users, operators, path, header):
+    response = ask(path, header, tokens=users, admin_tokens=operators)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="andon"'
+    assert response.mimetype == "application/problem+json"
+    assert response.json["status"] == 401
+
+
+@pytest.mark.parametrize(
+    "token",
+    [USER[:-1], USER + "x", USER.upper(), f"{USER},{USER}", f"{USER} {USER}", "x", "ü" * 20, "#", f"{USER}\xa0"],
+)
+@pytest.mark.parametrize("path", ["/predict", "/metrics"])
+def test_a_token_that_is_not_known_is_refused_and_not_repeated(ask, users, operators, path, token):
+    response = ask(path, f"Bearer {token}", tokens=users, admin_tokens=operators)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="andon", error="invalid_token"'
+    assert token == "x" or token == "#" or token not in response.text
+
+
+@pytest.mark.parametrize(("path", "token"), [("/predict", OPERATOR), ("/", OPERATOR), ("/metrics", USER)])
+def test_a_token_for_something_else_is_403(ask, users, operators, path, token):
+    response = ask(path, f"Bearer {token}", tokens=users, admin_tokens=operators)
+    assert response.status_code == 403
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="andon", error="insufficient_scope"'
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
+def test_probes_need_no_token(ask, users, operators, path):
+    assert ask(path, None, tokens=users, admin_tokens=operators).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/ping", "/v2/health/live", "/v2/health/ready"])
+def test_neither_do_those_of_other_protocols(ask, users, path):
+    assert ask(path, None, tokens=users).status_code != 401
+
+
+@pytest.mark.parametrize("path", ["/healthy", "/HEALTH", "/pingpong", "/v2/health", "/v2/healthy", "/health\0"])
+def test_a_path_that_only_looks_like_theirs_does(users, path):
+    guard = Tokens(TokenFile(users, variable="V"), None, render=lambda failure, path: failure)
+    assert guard.refuse(Call({"PATH_INFO": path})).status == 401
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "statuses"),
+    [
+        (("tokens",), "/predict", {None: 401, USER: 200, OPERATOR: 401}),
+        (("tokens",), "/metrics", {None: 401, USER: 404, OPERATOR: 401}),  # nothing is open by having been forgotten
+        (("tokens",), "/admin/x", {None: 401, USER: 404, OPERATOR: 401}),
+        (("admin_tokens",), "/predict", {None: 200, USER: 200, OPERATOR: 200}),
+        (("admin_tokens",), "/metrics", {None: 401, USER: 401, OPERATOR: 404}),
+        (("tokens", "admin_tokens"), "/predict", {None: 401, USER: 200, OPERATOR: 403}),
+        (("tokens", "admin_tokens"), "/metrics", {None: 401, USER: 403, OPERATOR: 404}),
+        ((), "/predict", {None: 200, USER: 200, OPERATOR: 200}),
+        ((), "/metrics", {None: 404, USER: 404, OPERATOR: 404}),
+    ],
+)
+def test_what_each_file_guards(predictor, users, operators, settings, path, statuses):
+    files = {"tokens": users, "admin_tokens": operators}
+    client = create_app(Settings(**{name: files[name] for name in settings}), predictor=predictor).test_client()
+    for token, status in statuses.items():
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        method = "POST" if path == "/predict" else "GET"
+        assert _status(client.open(path, method=method, json=BODY, headers=headers)) == _open(status), token
+
+
+def _status(response):
+    return "in" if response.status_code in (200, 404) else response.status_code
+
+
+def _open(status):
+    return "in" if status in (200, 404) else status
+
+
+def test_a_protocol_is_refused_in_its_own_words(users):
+    app = create_app(Settings())
+    app.extensions["andon"].close()
+    render = errors.init_app(app, {"/v2": lambda failure: errors.Response(failure.detail, failure.status)})
+    guard = Tokens(TokenFile(users, variable="V"), None, render=render)
+    assert guard.refuse(Call({"PATH_INFO": "/v2/models/m"})).get_data() == b"this takes a bearer token"
+    assert guard.refuse(Call({"PATH_INFO": "/v2x"})).mimetype == "application/problem+json"
+
+
+def test_a_token_in_both_files_is_for_both(ask, users, operators):
+    operators.write_text(f"{OPERATOR}\n{USER}\n")
+    for path in ("/predict", "/metrics"):
+        assert _status(ask(path, f"Bearer {USER}", tokens=users, admin_tokens=operators)) == "in"
+
+
+TOKEN = st.text(string.digits + string.ascii_letters + string.punctuation, min_size=16, max_size=40)
+
+
+@given(tokens=st.lists(TOKEN.filter(lambda token: token[0] != "#"), min_size=1, unique=True), other=TOKEN)
+def test_a_file_holds_its_tokens_and_no_other(tmp_path_factory, tokens, other):
+    path = tmp_path_factory.mktemp("tokens") / "tokens"
+    path.write_text("\n".join(tokens))
+    file = TokenFile(path, variable="V")
+    assert len(file) == len(tokens)
+    assert all(file.holds(digest_of(token.encode()), 0.0) for token in tokens)
+    assert file.holds(digest_of(other.encode()), 0.0) is (other in tokens)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"", ": expected 1 to 1,000 tokens"),
+        (b"# only a remark\n\n", ": expected 1 to 1,000 tokens"),
+        (b"long-enough-to-be-one\nshort\n", ", line 2: expected a token of 16 to 1,024"),
+        (b"\nwith a space in between\n", ", line 2: expected a token of 16"),
+        ("ein-schönes-geheimnis".encode(), ", line 1: expected a token of 16"),
+        (b"with-a-nul-in-it\0-the-secret", ", line 1: expected a token of 16"),
+        (b"x" * 1_025, ", line 1: expected a token of 16"),
+        (b"".join(b"%020d\n" % number for number in range(MAX_TOKENS + 1)), ": expected 1 to 1,000 tokens"),
+        (b"#" * (MAX_FILE_BYTES + 1), ": expected at most 1,048,576 bytes"),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be_is_an_error_with_its_place_and_nothing_of_it(tmp_path, content, place):
+    path = tmp_path / "tokens"
+    path.write_bytes(content)
+    with pytest.raises(BadSettingFile) as caught:
+        TokenFile(path, variable="ANDON_TOKENS")
+    assert str(caught.value).startswith(f"ANDON_TOKENS: {path}{place}")
+    assert str(path) not in caught.value.what
+    for secret in ("short", "between", "geheimnis", "the-secret", "xxx"):
+        assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["absent", "folder", "pipe"])
+def test_what_is_no_file_is_refused(tmp_path, what):
+    path = tmp_path / "tokens"
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(BadSettingFile, match="expected a file"):
+        create_app(Settings(tokens=path))
+
+
+def holds(file, token, seconds):
+    return file.holds(digest_of(token.encode()), seconds)
+
+
+def test_a_file_that_changes_is_read_again_within_a_second(users, caplog):
+    file = TokenFile(users, variable="ANDON_TOKENS")
+    assert holds(file, USER, 0.0)
+    users.write_text("the-token-after-that\n")
+    assert holds(file, USER, LOOK_SECONDS / 2)
+    with caplog.at_level(logging.INFO, logger="service.web.tokens"):
+        assert not holds(file, USER, LOOK_SECONDS)
+    assert "ANDON_TOKENS was read again: 1 tokens" in caplog.text
+    assert holds(file, "the-token-after-that", LOOK_SECONDS)
+
+
+def test_a_link_that_leads_elsewhere_is_read_again(tmp_path, users, operators):
+    link = tmp_path / "link"
+    link.symlink_to(users)
+    file = TokenFile(link, variable="V")
+    assert holds(file, USER, 0.0)
+    link.unlink()
+    link.symlink_to(operators)
+    assert [holds(file, token, 2.0) for token in (USER, OPERATOR)] == [False, True]
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "broken"])
+def test_the_last_good_tokens_remain_and_the_log_says_so_once(users, caplog, how):
+    file = TokenFile(users, variable="ANDON_TOKENS")
+    if how == "gone":
+        users.unlink()
+    else:
+        users.write_text("" if how == "empty" else "too-short\n")
+    for seconds in range(5):
+        assert holds(file, USER, float(seconds))
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.getMessage().startswith("ANDON_TOKENS can't be used, the tokens from before remain: ")
+    assert "too-short" not in caplog.text
+    assert str(users) not in caplog.text
+    users.write_text(f"{OTHER}\n")
+    assert [holds(file, token, 9.0) for token in (USER, OTHER)] == [False, True]
+
+
+@given(st.one_of(st.none(), st.text(st.characters(max_codepoint=255))))
+def test_any_header_is_a_token_or_none(header):
+    token = _given(header)
+    assert token is None or (token and token.decode("latin-1") in header)
