@@ -15,6 +15,9 @@ from service.web.v2.metadata import OUTPUT
 MAX_INPUTS = 10_000
 MAX_SIZE = 2**63 - 1
 
+_NONE: dict[str, Any] = {}
+_SCALARS = frozenset({str, int, float, bool})
+
 
 class _Parameters(Strict):
     """An object of scalars. Of names and values that a client chose, no message says any."""
@@ -114,12 +117,35 @@ class _Items(Strict):
         return loaded
 
 
+class _Inputs(_Items):
+    """Those that are surely inputs are not looked at by marshmallow, which takes longer for each than all the rest."""
+
+    def check(self, value: list[Any]) -> list[dict[str, Any]]:
+        if len(value) <= self.most and all(map(surely_input, value)):
+            return [{"parameters": {}, "data": None, **each} for each in value]
+        return super().check(value)
+
+
+def surely_input(item: object) -> bool:
+    """Whether ``InputDocument`` would take an item, and its keys as they are."""
+    if type(item) is not dict:
+        return False
+    name, datatype, shape = item.get("name"), item.get("datatype"), item.get("shape")
+    parameters, data = item.get("parameters", _NONE), item.get("data")
+    return (
+        (type(name) is str and name != "" and type(datatype) is str and datatype != "")
+        and (type(shape) is list and all(type(size) is int and 0 <= size <= MAX_SIZE for size in shape))
+        and (type(parameters) is dict and all(type(each) in _SCALARS for each in parameters.values()))
+        and (data is None or type(data) is list)
+    )
+
+
 class InferenceDocument(_Lenient):
     """An inference request."""
 
     id = Strict(str, "a string", load_default=None)
     parameters = _RequestParameters()
-    inputs = _Items(InputDocument, "an array of the model's inputs", most=MAX_INPUTS, required=True)
+    inputs = _Inputs(InputDocument, "an array of the model's inputs", most=MAX_INPUTS, required=True)
     outputs = _Items(OutputDocument, f"an array of the model's output, {OUTPUT}", most=1, load_default=None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -105,10 +106,7 @@ def _text(tensor: Tensor, data: list[Any] | None, n_rows: int) -> Text:
         offsets, characters = binary.text(tensor.name, tensor.part, n_rows)
     else:
         mask = _listed(data, frozenset({str}))
-        encoded = [value.encode() for value in (data if mask is None else [value or "" for value in data])]
-        offsets = np.zeros(n_rows + 1, dtype=np.int64)
-        np.cumsum([len(value) for value in encoded], out=offsets[1:])
-        characters = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        offsets, characters = _joined(data if mask is None else [value or "" for value in data])
     if tensor.missing is not None:
         mask = _without(marked_text(tensor, offsets, characters), mask)
     valid = packed(mask)
@@ -117,3 +115,12 @@ def _text(tensor: Tensor, data: list[Any] | None, n_rows: int) -> Text:
         if row is not None:
             raise BadValue("bytes that are not UTF-8", row)
     return Text(offsets=offsets, data=characters, valid=valid)
+
+
+def _joined(strings: list[str]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """The offsets and the bytes of strings."""
+    joined = "".join(strings)
+    parts: Iterable[str | bytes] = strings if joined.isascii() else map(str.encode, strings)
+    offsets = np.zeros(len(strings) + 1, dtype=np.int64)
+    np.cumsum(list(map(len, parts)), out=offsets[1:])
+    return offsets, np.frombuffer(joined.encode(), dtype=np.uint8)
