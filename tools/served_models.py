@@ -95,7 +95,8 @@ class Server:
 def served(store, *, workers, worker_class, log):
     """``andon serve`` on a store, from the moment when every worker has its model."""
     port = free_port()
-    environ = {**os.environ, "ANDON_WORKER_CLASS": worker_class, "ANDON_WORKERS": str(workers)}
+    settings = {"ANDON_WORKER_CLASS": worker_class, "ANDON_WORKERS": str(workers), "ANDON_LOG_FORMAT": "text"}
+    environ = {**os.environ, **settings}
     command = [sys.executable, "-m", "service", "serve", "--store", str(store), "--port", str(port)]
     with open(log, "wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT)

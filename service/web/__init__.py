@@ -80,6 +80,7 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     observers: list[Observer] = []
     if settings.access_log:
         access_log = AccessLog(as_json=is_json(settings), file=STDERR)
+        access_log.start()
         observers.append(access_log)
         closing.append(access_log.close)
     if settings.traces:

@@ -37,6 +37,9 @@ class AccessLog:
         self._lost = 0
         self._said = 0
         self._backlog = Backlog(self._write, most=MOST_WAITING)
+
+    def start(self) -> None:
+        """Write from now on whatever is answered."""
         self._backlog.start()
 
     @property

@@ -68,6 +68,8 @@ class Backlog(Generic[Item]):
         if not items:
             return
         self._writing = True
-        apart(partial(self._write, items))
-        self._writing = False
+        try:
+            apart(partial(self._write, items))
+        finally:
+            self._writing = False
         self._written()

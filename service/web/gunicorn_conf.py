@@ -103,9 +103,11 @@ def worker_exit(server: Any, worker: Any) -> None:
     And what was frozen is taken down in the usual order again, loggers before their locks.
     """
     application = getattr(worker, "wsgi", None)  # none, if it could not be loaded
-    if application is not None:
-        close(application)
-    gc.unfreeze()
+    try:
+        if application is not None:
+            close(application)
+    finally:
+        gc.unfreeze()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -117,6 +117,7 @@ def test_as_text_a_request_is_a_line_like_the_others():
 def test_whoever_does_not_read_the_log_delays_no_request_and_learns_what_is_missing(pipe, monkeypatch):
     monkeypatch.setattr(access_log, "MOST_WAITING", 20_000)
     log = AccessLog(as_json=True, file=pipe[1])
+    log.start()
     read = []
     call = Call({"REQUEST_METHOD": "GET", "PATH_INFO": "/" + "x" * 400})
     sent = 0

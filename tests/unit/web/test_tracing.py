@@ -168,7 +168,7 @@ def receiver():
         thread.join()
 
 
-def test_spans_are_sent_where_the_standard_variable_says_when_the_process_ends(memory, monkeypatch, receiver, predictor):
+def test_spans_are_sent_where_the_standard_variable_says_at_the_end(memory, monkeypatch, receiver, predictor):
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{receiver.server_port}")
