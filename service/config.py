@@ -62,6 +62,8 @@ class Settings:
         request_log_bytes: a file of the request log has no more, and then there is another.
         request_log_files: so many files are kept for each worker.
         traces: whether each request is a span of OpenTelemetry, sent as the variables ``OTEL_*`` say.
+        metrics: whether there is ``/metrics`` for Prometheus.
+        monitor_rows: predicted rows that each worker looks at in a second, at most, for the metrics of values; 0: none.
     """
 
     store: Path = Path("andon-store")
@@ -94,6 +96,8 @@ class Settings:
     request_log_bytes: int = 64 * 2**20
     request_log_files: int = 8
     traces: bool = False
+    metrics: bool = True
+    monitor_rows: int = 100
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -220,5 +224,7 @@ BOUNDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "request_log_bytes": _integer(2**16, 2**40),
     "request_log_files": _integer(2, 10_000),
     "traces": ("true or false", _flag),
+    "metrics": ("true or false", _flag),
+    "monitor_rows": _integer(0, 1_000_000),
 }
 """For each setting, what is expected in words, and the function that turns text into it or raises ``ValueError``."""

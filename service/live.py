@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from service.artefact import CONTENT, MANIFEST
 from service.core.predictor import Predictor
+from service.core.seen import Seen
 from service.errors import NoModel, StoreError
 from service.pointer import Pointer
 from service.store import Store
@@ -59,6 +60,8 @@ class Status:
         refused: why the version that was promoted last, or the one that answered, is not what it should be.
         refusals: how often this process refused something.
         override: if the version that answers was promoted over its gate's head, by whom and why.
+        promoted: when the version that answers was, in ISO 8601; ``None`` where the store does not say it.
+        seen: the values that training saw of the version that answers, if they were to be kept.
     """
 
     predictor: Predictor | None = None
@@ -66,6 +69,12 @@ class Status:
     refused: str | None = None
     refusals: int = 0
     override: Override | None = None
+    promoted: str | None = None
+    seen: Seen | None = None
+
+
+Told: TypeAlias = Callable[[Status], None]
+"""What is told of a status. It must be quick, and raise nothing."""
 
 
 class ModelSource(Protocol):
@@ -80,6 +89,9 @@ class ModelSource(Protocol):
 
     def status(self) -> Status:
         """The predictor, if there is one, and what belongs to it; ask once a request."""
+
+    def follow(self, told: Told) -> None:
+        """Tell of the status now, and of each other one from now on."""
 
 
 class PinnedModel:
@@ -96,6 +108,10 @@ class PinnedModel:
         """Nothing else is ever promoted."""
         return Status(predictor=self._predictor)
 
+    def follow(self, told: Told) -> None:
+        """There will be no other one."""
+        told(self.status())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Served:
@@ -105,6 +121,7 @@ class _Served:
     pointer: Pointer
     stamp: Stamp
     predictor: Predictor | None
+    seen: Seen | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +142,20 @@ class LiveModel:
     have changed or are gone answers only until it is found that it does not verify any more.
 
     Args:
+        keep_seen: whether the status has what training saw: below ``sealed.SHARED_FROM`` bytes in each worker's own
+            memory, above in what all share.
         clock: seconds that never go backwards.
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: Store, *, keep_seen: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
+        self._keep_seen = keep_seen
         self._clock = clock
         self._status = Status()
+        self._followers: tuple[Told, ...] = ()
+        self._told: Status | None = None
         self._promoted: str | None = None
         self._served: _Served | None = None
         self._refused: dict[str, _Refusal] = {}
@@ -150,6 +174,11 @@ class LiveModel:
     def status(self) -> Status:
         """See :class:`ModelSource`."""
         return self._status
+
+    def follow(self, told: Told) -> None:
+        """See :class:`ModelSource`; it is for the time before the start."""
+        self._followers = (*self._followers, told)
+        told(self._status)
 
     def start(self, *, wait: float) -> None:
         """Watch the store from now on; return after the first look, or after ``wait`` seconds if it takes longer."""
@@ -171,6 +200,10 @@ class LiveModel:
         said, self._said = self._said, []
         for level, line in said:
             logger.log(level, line)
+        if self._status != self._told:
+            self._told = self._status
+            for told in self._followers:
+                told(self._status)
 
     def _examine(self) -> None:
         known, self._troubles = self._troubles, ()
@@ -213,7 +246,7 @@ class LiveModel:
             how = "answers again" if served.predictor is None else "was changed, and verified again"
             self._said.append((logging.INFO, f"version {served.version} {how}"))
         elif served.predictor is not None:
-            self._served = replace(served, predictor=None)
+            self._served = replace(served, predictor=None, seen=None)
             self._said.append((logging.ERROR, f"version {served.version} answers no more"))
 
     def _attempt(self, version: str, pointer: Pointer, stamp: Stamp) -> _Served | None:
@@ -225,7 +258,8 @@ class LiveModel:
             self._status = replace(self._status, reason=f"version {version} is being loaded")
         try:
             with _turns():
-                predictor = self._store.load(version).predictor
+                artefact = self._store.load(version)
+            predictor, seen = artefact.predictor, artefact.seen if self._keep_seen else None
             _ = predictor.request_document  # made now, so that no request waits for it
         except Exception as error:
             reason = str(error) if isinstance(error, StoreError) else f"version {version} can't be loaded"
@@ -236,7 +270,7 @@ class LiveModel:
             self._refused[version] = _Refusal(reason=reason, pointer=pointer, stamp=stamp, retry=retry)
             return None
         self._refused.pop(version, None)
-        return _Served(version=version, pointer=pointer, stamp=stamp, predictor=predictor)
+        return _Served(version=version, pointer=pointer, stamp=stamp, predictor=predictor, seen=seen)
 
     def _stamp(self, version: str) -> Stamp:
         """What the version's files look like from outside.
@@ -258,6 +292,8 @@ class LiveModel:
             refused=refused,
             refusals=self._refusals,
             override=None if served is None else _override(served),
+            promoted=None if served is None else _promoted(served),
+            seen=None if served is None else served.seen,
         )
 
 
@@ -283,6 +319,11 @@ def _file_stamp(path: Path) -> tuple[int, int, int, int] | None:
 def _refusal_line(reason: str, error: Exception) -> tuple[int, str]:
     """What the log says; of an error that is none of ours, also what the status keeps from the world."""
     return logging.ERROR, f"refused: {reason}" if isinstance(error, StoreError) else f"refused: {reason}: {error!r}"
+
+
+def _promoted(served: _Served) -> str | None:
+    change = served.pointer.change
+    return change.time if change.to_version == served.version else None
 
 
 def _override(served: _Served) -> Override | None:

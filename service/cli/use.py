@@ -67,7 +67,7 @@ def serve(host: str | None, port: int | None, workers: int | None, store: Store)
     given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "store": store.root.resolve()}
     settings = replace(Settings.from_environ(), **{name: value for name, value in given.items() if value is not None})
     if settings.traces:
-        from service.web import load_tracing
+        from service.web.audience import load_tracing
 
         load_tracing()  # what it needs is missed here, not in each worker
     settings = _absolute(settings)

@@ -28,8 +28,8 @@ class Encoder:
             (position[first], [(name.encode(), position[name]) for name in rest]) for first, *rest in schema.crosses
         ]
 
-    def encode_row(self, row: Mapping[str, object]) -> list[int]:
-        """The ``n_slots`` buckets of one row.
+    def hash_row(self, row: Mapping[str, object]) -> list[int]:
+        """The ``n_slots`` whole hashes of one row, of which the buckets are the last bits.
 
         Raises:
             FeatureError: a value that its field does not accept, or a required field that is absent.
@@ -48,8 +48,12 @@ class Encoder:
             for name_bytes, index in rest:
                 state = bucketer.chain(xxh64_intdigest(name_bytes, state), values[index])
             hashes.append(state)
+        return hashes
+
+    def encode_row(self, row: Mapping[str, object]) -> list[int]:
+        """The ``n_slots`` buckets of one row; it raises what ``hash_row`` does."""
         mask = self._mask
-        return [hashed & mask for hashed in hashes]
+        return [hashed & mask for hashed in self.hash_row(row)]
 
     def encode_rows(self, rows: Sequence[Mapping[str, object]]) -> Buckets:
         """The buckets of many rows, shape ``(len(rows), n_slots)``, uint32."""

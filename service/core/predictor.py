@@ -61,6 +61,14 @@ class Predictor:
         encode, predict = self._encoder.encode_row, self._model.predict_proba_row
         return [predict(encode(row)) for row in rows]
 
+    def hash_row(self, row: Mapping[str, object]) -> list[int]:
+        """The whole hashes of a row, by slot: those of its fields first, which are what ``seen`` knows values by.
+
+        Raises:
+            FeatureError: a value that its field does not accept, or a required field that is absent.
+        """
+        return self._encoder.hash_row(row)
+
     def predict_columns(self, columns: Mapping[str, Column]) -> Probabilities:
         """Probabilities, shape ``(n_rows,)``, of rows that come as columns, one for each field, by its name.
 

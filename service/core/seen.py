@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -71,9 +72,21 @@ class Seen:
             KeyError: the model has no such field.
         """
         table = self._by_field[field]
-        if field not in self._indices:  # not before it is asked, for serving never is
+        if field not in self._indices:  # not before it is asked, for serving never does
             self._indices[field] = Index(table)
         return self._indices[field].counts(hashes)
+
+    def holds(self, field: str, hashed: int) -> bool:
+        """Whether a value of a field, by its whole hash, came in any training row.
+
+        For a few values at a time: it searches the table as it is, where ``counts`` makes an index of it at first.
+
+        Raises:
+            KeyError: the model has no such field.
+        """
+        hashes: Any = self._by_field[field]["hash"]
+        place = bisect_left(hashes, np.uint64(hashed))
+        return place < len(hashes) and int(hashes[place]) == hashed
 
     def field(self, field: str) -> tuple[Hashes, Counts]:
         """The hashes of a field's values, ascending, and the number of rows of each: copies, shape ``(n_values,)``."""

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from service.config import Settings
-from service.web import close
+from service.web import STOPPING, close
 from service.web.stopping import Flag, drain
 from service.web.tls import context_of
+from service.web.metrics import sheets
+from service.web.metrics.sheets import Sheets
 from service.web.turns import Turns
 
 _settings = Settings.from_environ()
@@ -56,9 +58,9 @@ loglevel = _settings.log_level
 
 
 # At a reload there are old and new workers, at two quick ones still more.
-_turns = Turns(4 * workers) if workers > 1 else None
-
-
+_places = 4 * workers
+_turns = Turns(_places) if workers > 1 else None
+_sheets = Sheets(_places) if _settings.metrics else None
 _stopping = Flag()
 
 
@@ -75,7 +77,9 @@ def on_starting(server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """In the master, before each worker: its place among those that accept by turns, and memory that stays shared.
+    """In the master, before each worker: its place among those that accept by turns and among those that count.
+
+    What is there by now stays shared.
 
     A garbage collection writes to every object that it looks at, and its page would be copied. It looks at none that
     was frozen before the fork.
@@ -83,6 +87,10 @@ def pre_fork(server: Any, worker: Any) -> None:
     if _turns:
         worker.turn = _turns.take()
     worker.request_seconds = _settings.request_seconds
+    if _sheets:
+        worker.seat = _sheets.take()
+        if worker.seat is None:
+            server.log.warning("there are more workers than places: what the next one counts, it shows alone")
     gc.freeze()
 
 
@@ -92,9 +100,11 @@ def on_exit(server: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """In the master, when a worker has ended, killed or not: nobody waits for it to accept."""
+    """In the master, when a worker has ended, killed or not: nobody waits for it to accept, or asks what it answers."""
     if _turns and worker.turn:
         _turns.give_back(worker.turn)
+    if _sheets and worker.seat is not None:
+        _sheets.give_back(worker.seat)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
@@ -112,10 +122,12 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """In a worker that has loaded the application: what it says of its readiness depends on the master."""
-    worker.wsgi.extensions["andon.stopping"].flag = _stopping
+    worker.wsgi.extensions[STOPPING].flag = _stopping
 
 
 def post_fork(server: Any, worker: Any) -> None:
     """What every worker starts with, before it loads the application."""
     # Until the worker sets its own handlers, the one inherited from the master would swallow a SIGTERM for good.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if getattr(worker, "seat", None) is not None:
+        sheets.give(worker.seat)

@@ -23,6 +23,7 @@ ENDPOINTS = {
     "GET /health": "200 when a verified model answers, 503 with the reason when not",
     "GET /health/live": "200 as long as the process answers",
     "GET /health/ready": "the same as /health",
+    "GET /metrics": "metrics for Prometheus, of all workers",
 }
 
 

@@ -26,8 +26,9 @@ INTEGERS = {
     "keepalive": (0, 3_600),
     "request_log_bytes": (2**16, 2**40),
     "request_log_files": (2, 10_000),
+    "monitor_rows": (0, 1_000_000),
 }
-FLAGS = ("access_log", "traces")
+FLAGS = ("access_log", "metrics", "traces")
 CHOICES = {
     "worker_class": ("gevent", "gthread", "sync"),
     "log_level": ("debug", "info", "warning", "error", "critical"),

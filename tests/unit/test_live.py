@@ -192,6 +192,44 @@ def test_promotions_and_rollbacks_are_followed(live, store, release, versions):
     assert seen == [*versions, versions[1], versions[0]]
 
 
+def test_who_follows_is_told_of_the_status_now_and_of_each_other_one(live, store, release, versions):
+    told = []
+    live.follow(told.append)
+    assert told == [live.status()]
+    for version in versions[:2]:
+        release(version)
+        for _ in range(3):  # what has not changed is not told again
+            live.look()
+        assert told[-1] == live.status()
+        assert told[-1].promoted == store.pointer().change.time
+    assert [status.predictor and status.predictor.version for status in told] == [None, *versions[:2]]
+
+
+def test_when_a_version_was_promoted_is_told_of_the_one_that_answers(live, store, release, versions, release_damaged):
+    release(versions[0])
+    live.look()
+    promoted = store.pointer().change.time
+    release_damaged(versions[1])
+    live.look()
+    assert (live.status().predictor.version, live.status().promoted) == (versions[0], promoted)
+
+
+def test_what_training_saw_is_kept_only_if_it_is_asked_for(troubled, store, release, versions):
+    release(versions[0])
+    keeping, other = LiveModel(troubled, keep_seen=True), LiveModel(troubled)
+    for live in (keeping, other):
+        live.look()
+    assert keeping.status().seen.sizes == store.load(versions[0]).seen.sizes
+    assert other.status().seen is None
+
+
+def test_a_pinned_model_tells_of_itself_once(store, versions):
+    told = []
+    pinned = PinnedModel(store.load(versions[0]).predictor)
+    pinned.follow(told.append)
+    assert told == [pinned.status()]
+
+
 def test_a_swap_leaves_nothing_for_a_request_to_make(live, release, versions):
     release(versions[0])
     live.look()

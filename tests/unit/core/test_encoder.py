@@ -37,6 +37,7 @@ def test_each_slot_is_the_bucketer_s_own_answer(any_schema, any_rows, data):
         canonical = {name: field.canonical(row.get(name)) for name, field in fields.items()}
         hashes = [bucketer.hash_value(name, canonical[name]) for name in sorted(fields)]
         hashes += [bucketer.hash_cross([(name, canonical[name]) for name in cross]) for cross in schema.crosses]
+        assert Encoder(schema).hash_row(row) == hashes
         assert Encoder(schema).encode_row(row) == [bucketer.bucket(h, schema.n_buckets) for h in hashes]
 
 

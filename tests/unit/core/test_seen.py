@@ -36,6 +36,7 @@ def test_a_count_is_that_of_a_dictionary_and_zero_for_what_was_never_seen(tables
         counts = seen.counts(field, np.array(hashes, dtype=np.uint64))
         assert counts.dtype == np.int64
         assert counts.tolist() == [values.get(hashed, 0) for hashed in hashes]
+        assert [seen.holds(field, hashed) for hashed in hashes] == [hashed in values for hashed in hashes]
 
 
 @given(tables=TABLES)
@@ -74,6 +75,9 @@ def test_a_field_s_values_are_no_other_field_s():
     ]
     with pytest.raises(KeyError):
         seen.counts("hour", np.array([5], dtype=np.uint64))
+    assert [seen.holds(field, 5) for field in ("user", "ad")] == [True, False]
+    with pytest.raises(KeyError):
+        seen.holds("hour", 5)
 
 
 def test_more_rows_than_the_table_can_say_are_as_many_as_it_can():

@@ -21,6 +21,7 @@ def test_the_routes_are_these_and_no_others(app):
         ("/health", "GET"),
         ("/health/ready", "GET"),
         ("/health/live", "GET"),
+        ("/metrics", "GET"),
         ("/predict", "POST"),
         ("/v2", "GET"),
         ("/v2/health/live", "GET"),

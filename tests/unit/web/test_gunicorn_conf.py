@@ -89,3 +89,38 @@ def test_a_new_worker_can_be_stopped(conf):
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+class Worker:
+    """As much of gunicorn's as the settings see."""
+
+    def __init__(self):
+        self.warnings = []
+        self.log = self
+
+    def warning(self, line):
+        self.warnings.append(line)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_worker_has_a_place_for_what_it_counts_and_its_successor_has_it_again(conf, workers, monkeypatch):
+    monkeypatch.setattr(gunicorn_conf.gc, "freeze", lambda: None)
+    module = conf(ANDON_WORKERS=str(workers))
+    living = [Worker() for _ in range(4 * workers + 1)]
+    server = Worker()
+    for worker in living:
+        module.pre_fork(server, worker)
+    assert [worker.seat and worker.seat.place for worker in living] == [*range(4 * workers), None]
+    assert len(server.warnings) == 1
+    for worker in (living[-1], living[2], living[1]):
+        module.child_exit(server, worker)
+    successor = Worker()
+    module.pre_fork(server, successor)
+    assert successor.seat.place == 1
+
+
+def test_without_metrics_there_are_no_places(conf):
+    worker = Worker()
+    module = conf(ANDON_METRICS="false", ANDON_WORKERS="1")
+    assert module._sheets is None
+    module.child_exit(None, worker)

@@ -10,7 +10,8 @@ import pytest
 
 from service.config import Settings
 from service.errors import ConfigError
-from service.web import close, create_app, load_tracing
+from service.web import close, create_app
+from service.web.audience import load_tracing
 
 GOOD = {"user": "s3cret-user", "hour": 7}
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
