@@ -233,7 +233,7 @@ def load_document(checker: Document, document: object, *, source: str) -> dict[s
     return values
 
 
-class _FeatureValue(ma.fields.Field[Any]):
+class FeatureValue(ma.fields.Field[Any]):
     """One value of an instance: what its :class:`Field` accepts, and nothing else."""
 
     def __init__(self, feature: Field, **options: Any) -> None:
@@ -260,16 +260,20 @@ class RequestDocument:
 
     Keys of an instance that the model does not use are ignored, so that a client can send whole events; a key beside
     ``instances`` is an error.
+
+    Attributes:
+        instance: the check of one row.
+        body: the check of the whole.
     """
 
     def __init__(self, schema: Schema) -> None:
         # Names that a user chose are keys of the data alone: as attributes, marshmallow would read dots in them.
         declared: dict[str, Any] = {
-            f"field_{index}": _FeatureValue(feature, data_key=feature.name)
+            f"field_{index}": FeatureValue(feature, data_key=feature.name)
             for index, feature in enumerate(schema.fields)
         }
-        instance = type("InstanceDocument", (Document,), declared)(unknown=ma.EXCLUDE)
-        self._request = type("RequestBody", (Document,), {"instances": _Instances(instance)})()
+        self.instance = type("InstanceDocument", (Document,), declared)(unknown=ma.EXCLUDE)
+        self.body = type("RequestBody", (Document,), {"instances": Instances(self.instance)})()
 
     def check(self, body: object, *, max_rows: int | None = None) -> list[dict[str, Any]]:
         """The instances of a valid body, as they came.
@@ -286,13 +290,15 @@ class RequestDocument:
                 found = f"one with {len(body)} keys"
                 raise InvalidRequest([Problem(expected="an object with the key instances", found=found)])
         try:
-            instances: list[dict[str, Any]] = self._request.load(body)["instances"]
+            instances: list[dict[str, Any]] = self.body.load(body)["instances"]
         except ma.ValidationError as error:
             raise InvalidRequest(problems(error.messages)) from None
         return instances
 
 
-class _Instances(Strict):
+class Instances(Strict):
+    """The rows of a request, at least one; each is checked against ``instance``."""
+
     def __init__(self, instance: ma.Schema) -> None:
         super().__init__(list, "an array of one or more objects", required=True)
         self.instance = instance

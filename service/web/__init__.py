@@ -8,12 +8,13 @@ from service.config import Settings
 from service.core.predictor import Predictor
 from service.live import LiveModel, PinnedModel
 from service.store import Store
-from service.web import errors, health, index, invocations, pages, prediction, tf_serving, v2, vertex
+from service.web import docs, errors, health, index, invocations, openapi, prediction, tf_serving, v2, vertex
 from service.web.audience import Audience
 from service.web.calls import call_of
 from service.web.dataplane import DataPlane
 from service.web.formats.format import Bounds
 from service.web.front import Front, Guard
+from service.web.openapi import Describer
 from service.web.shortcut import Shortcut
 from service.web.stopping import Stopping
 from service.web.tokens import Tokens, files_of
@@ -38,7 +39,6 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     model: PinnedModel | LiveModel = PinnedModel(predictor) if predictor else LiveModel(Store(settings.store))
     render = errors.init_app(app, {tf_serving.PREFIX: tf_serving.render_failure, v2.PREFIX: v2.render_failure})
-    pages.init_app(app)
     audience = Audience(settings, model)
     stopping = Stopping(render)
     plane = DataPlane(model, _bounds(settings), listeners=audience.listeners)
@@ -51,10 +51,14 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     app.register_blueprint(invocations.create_blueprint(plane, settings))
     app.register_blueprint(health.create_blueprint(model))
     app.register_blueprint(index.create_blueprint(model))
+    tokens, admin_tokens = files_of(settings)
+    kinds = {"token": tokens, "adminToken": admin_tokens}
+    describer = Describer(model, plane.bounds, tokens=frozenset(kind for kind, file in kinds.items() if file))
+    app.register_blueprint(openapi.create_blueprint(describer))
+    app.register_blueprint(docs.create_blueprint(describer))
     if audience.metrics:
         app.register_blueprint(audience.metrics.blueprint())
     guards: list[Guard] = [stopping]
-    tokens, admin_tokens = files_of(settings)
     if tokens or admin_tokens:
         guards.append(Tokens(tokens, admin_tokens, render=render))
     shortcut = Shortcut(app.wsgi_app, plane, paths=_predict_paths(settings))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import orjson
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, request
 
 from service import __version__
 from service.live import ModelSource
 from service.web.formats import MEDIA_TYPES
+from service.web.pages import page
 
 ENDPOINTS = {
     "POST /predict": "probabilities for the instances in the body, in any of the formats",
@@ -24,12 +25,14 @@ ENDPOINTS = {
     "GET /health/live": "200 as long as the process answers",
     "GET /health/ready": "the same as /health",
     "GET /metrics": "metrics for Prometheus, of all workers",
+    "GET /docs": "every operation, to read and to try",
+    "GET /openapi.json": "the same for programs, as OpenAPI 3.1",
 }
 
 
 def create_blueprint(model: ModelSource) -> Blueprint:
     """The blueprint of the front page."""
-    blueprint = Blueprint("index", __name__, template_folder="templates")
+    blueprint = Blueprint("index", __name__)
 
     @blueprint.get("/")
     def index() -> Response:
@@ -38,7 +41,7 @@ def create_blueprint(model: ModelSource) -> Blueprint:
         fields = predictor.schema.fields if predictor else ()
         example = {"instances": [{field.name: None for field in fields if field.required}]}
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-            page = render_template(
+            return page(
                 "index.html",
                 endpoints=ENDPOINTS,
                 formats=MEDIA_TYPES,
@@ -48,7 +51,6 @@ def create_blueprint(model: ModelSource) -> Blueprint:
                 url=request.url_root,
                 example=orjson.dumps(example).decode(),
             )
-            return Response(page, mimetype="text/html")
         document = {
             "service": "andon",
             "status": "alive",  # by which KServe's client of protocol v1 knows a server

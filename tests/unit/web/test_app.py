@@ -18,6 +18,8 @@ def test_the_routes_are_these_and_no_others(app):
     routes = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods}
     assert routes - {(path, method) for path, method in routes if method in ("HEAD", "OPTIONS")} == {
         ("/", "GET"),
+        ("/docs", "GET"),
+        ("/openapi.json", "GET"),
         ("/health", "GET"),
         ("/health/ready", "GET"),
         ("/health/live", "GET"),

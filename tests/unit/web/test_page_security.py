@@ -1,0 +1,81 @@
+"""What goes with a page, and what no answer tells."""
+
+import re
+from importlib.metadata import version
+
+import pytest
+from flask import Response
+
+from service.config import Settings
+from service.web import pages
+
+HTML = {"Accept": "text/html"}
+
+
+def test_a_page_may_do_nothing_but_be_shown(client):
+    headers = client.get("/", headers=HTML).headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'; ")
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert (headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == ("nosniff", "DENY")
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_page_that_needs_more_says_so_itself(app):
+    app.add_url_rule("/more", "more", lambda: Response("", headers={"Content-Security-Policy": "script-src 'self'"}))
+    headers = app.test_client().get("/more").headers
+    assert headers["Content-Security-Policy"] == "script-src 'self'"
+    assert headers["X-Frame-Options"] == "DENY"
+
+
+def test_the_front_page_runs_no_script_and_asks_nobody_else(client):
+    page = client.get("/", headers=HTML).text
+    assert not re.search(r"(?i)<script|<link|<img|<iframe|<form|\son\w+=|@import|url\(", page)
+
+
+def test_what_is_no_page_needs_none_of_it(client):
+    assert not set(pages.HEADERS) & set(client.get("/", headers={"Accept": "application/json"}).headers.keys())
+
+
+BAD = [
+    ("GET", "/nowhere", b"", ""),
+    ("PUT", "/predict", b"", ""),
+    ("POST", "/predict", b"{", "application/json"),
+    ("POST", "/predict", b"<", "text/html"),
+    ("POST", "/predict", b"\xff" * 40, "application/vnd.apache.arrow.stream"),
+    ("POST", "/predict", b'{"instances": [{"user": 7}]}', "application/json"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "kind"), BAD)
+def test_no_error_tells_a_version_or_a_path_of_the_machine(client, method, path, body, kind):
+    response = client.open(path, method=method, data=body, content_type=kind)
+    assert response.status_code >= 400
+    assert_tells_nothing(response)
+
+
+@pytest.mark.parametrize("damage", ["no store", "a pointer that is none", "a pointer that is a folder", "no version"])
+def test_neither_does_a_service_without_a_model(tmp_path, live_app, damage):
+    store = tmp_path / "a-folder-of-this-machine"
+    if damage != "no store":
+        store.mkdir()
+    if damage == "a pointer that is none":
+        (store / "current.json").write_text("{")
+    elif damage == "a pointer that is a folder":
+        (store / "current.json").mkdir()
+    elif damage == "no version":
+        (store / "versions").write_text("")
+    client = live_app(Settings(store=store)).test_client()
+    for path in ("/health", "/health/ready", "/", "/predict"):
+        for headers in ({}, HTML):
+            response = client.open(path, method="POST" if path == "/predict" else "GET", headers=headers)
+            assert_tells_nothing(response)
+            assert "a-folder-of-this-machine" not in response.text
+            assert str(tmp_path) not in response.text
+
+
+def assert_tells_nothing(response):
+    told = f"{response.headers}{response.text}"
+    assert "/site-packages" not in told
+    assert "Traceback" not in told
+    for package in ("flask", "werkzeug", "gunicorn", "orjson", "marshmallow"):
+        assert f"{package}/{version(package)}" not in told.lower()
