@@ -21,6 +21,7 @@ ENDPOINTS = {
     "GET /ping": "200 when a verified model answers, 503 when not (SageMaker, MLflow)",
     "GET /version": "the version of the service (MLflow)",
     "GET /execution-parameters": "what SageMaker's batch transform may send",
+    "GET /v2": "the Open Inference Protocol; its models, their health and inference are below",
     "GET /health": "200 when a verified model answers, 503 with the reason when not",
     "GET /health/live": "200 as long as the process answers",
     "GET /health/ready": "the same as /health",

@@ -23,17 +23,7 @@ def columns(given: Inference, schema: Schema, *, max_rows: int) -> dict[str, Col
     """
     problems = _misplaced_marks(given, schema)
     chosen = _choose(given.inputs, schema, problems)
-    n_rows = 0
-    for name, tensor in chosen.items():
-        rows = _n_rows(tensor)
-        first = next(iter(chosen))
-        if rows is None:
-            problems.append(Problem(path=f"inputs.{name}.shape", expected="[n] or [n, 1]", found="another shape"))
-        elif name == first:
-            n_rows = rows
-        elif rows != n_rows:
-            found = f"{rows} rows"
-            problems.append(Problem(path=f"inputs.{name}.shape", expected=f"the {n_rows} rows of {first}", found=found))
+    n_rows = _common_rows(chosen, problems)
     if problems:
         raise InvalidRequest(problems)
     if n_rows > max_rows:
@@ -82,6 +72,20 @@ def _choose(inputs: Sequence[Tensor], schema: Schema, problems: list[Problem]) -
     if not chosen and not problems:
         problems.append(Problem(path="inputs", expected="an input that is a field of the model", found="none"))
     return chosen
+
+
+def _common_rows(chosen: dict[str, Tensor], problems: list[Problem]) -> int:
+    """How many rows the tensors have, all as many as the first one."""
+    first, n_rows = "", 0
+    for name, tensor in chosen.items():
+        path, rows = f"inputs.{name}.shape", _n_rows(tensor)
+        if rows is None:
+            problems.append(Problem(path=path, expected="[n] or [n, 1]", found="another shape"))
+        elif not first:
+            first, n_rows = name, rows
+        elif rows != n_rows:
+            problems.append(Problem(path=path, expected=f"the {n_rows} rows of {first}", found=f"{rows} rows"))
+    return n_rows
 
 
 def _n_rows(tensor: Tensor) -> int | None:
