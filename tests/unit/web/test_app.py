@@ -24,6 +24,8 @@ def test_the_routes_are_these_and_no_others(app):
         ("/health/ready", "GET"),
         ("/health/live", "GET"),
         ("/metrics", "GET"),
+        ("/docs", "GET"),
+        ("/openapi.json", "GET"),
         ("/predict", "POST"),
         ("/v2", "GET"),
         ("/v2/health/live", "GET"),
@@ -31,6 +33,17 @@ def test_the_routes_are_these_and_no_others(app):
         *((f"/v2/models/<model>{version}", "GET") for version in versions),
         *((f"/v2/models/<model>{version}/ready", "GET") for version in versions),
         *((f"/v2/models/<model>{version}/infer", "POST") for version in versions),
+        ("/v1/models", "GET"),
+        ("/v1/models/<name>", "GET"),
+        ("/v1/models/<name>/metadata", "GET"),
+        ("/v1/models/<name>/versions/<version>", "GET"),
+        ("/v1/models/<name>/versions/<version>/metadata", "GET"),
+        ("/v1/models/<name>:predict", "POST"),
+        ("/v1/models/<name>/versions/<version>:predict", "POST"),
+        ("/ping", "GET"),
+        ("/version", "GET"),
+        ("/execution-parameters", "GET"),
+        ("/invocations", "POST"),
     }
 
 
