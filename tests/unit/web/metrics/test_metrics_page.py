@@ -1,6 +1,8 @@
 """``/metrics``: what Prometheus' own readers find in it, whatever was done before and whatever is asked for."""
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
@@ -40,6 +42,13 @@ def test_every_family_is_there_from_the_start_with_its_type_and_help(client):
         expected = "histogram" if family.buckets else "counter" if family in table.COUNTED else "gauge"
         assert (families[name].type, families[name].documentation) == (expected, family.help)
     assert len(families) == len(table.COUNTED) + len(table.STATES)
+
+
+def test_the_documentation_has_every_metric_with_its_labels():
+    text = (Path(__file__).parents[4] / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(andon_\w+)` \|(.*?)\|", text, re.MULTILINE))
+    found = {name: tuple(re.findall(r"\w+", labels)) for name, labels in rows.items()}
+    assert found == {family.name: family.labels for family in (*table.COUNTED, *table.STATES)}
 
 
 def test_requests_are_counted_by_rule_method_and_status(client):
