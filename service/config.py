@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -23,6 +24,9 @@ PLATFORMS: dict[str, tuple[str, ...]] = {
 
 SAGEMAKER_FOLDER = Path("/opt/ml/model")
 """Where SageMaker unpacks a model. It is the store if it holds one, SageMaker gives a port, and nothing a store."""
+
+ELSEWHERE = ("ANDON_REVISION", "ANDON_STAGES", "ANDON_IMAGE", "ANDON_SMOKE_IMAGE", "ANDON_PUBLISH", "ANDON_VERSION")
+"""Variables that are read when Andon is built, tested or published, and are no settings of the service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,20 @@ def variable_of(name: str) -> str:
 def _of_this_machine(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment, without a model's address that is none here, as of a bucket, or empty."""
     return {name: text for name, text in environ.items() if name != "AIP_STORAGE_URI" or text.startswith("/")}
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """The variables that look like settings and are none, each with the setting whose name is most like its own."""
+    known = [variable_of(setting.name) for setting in fields(Settings)]
+    strangers = [name for name in environ if name.upper().startswith(PREFIX) and name not in (*known, *ELSEWHERE)]
+    return {name: next(iter(difflib.get_close_matches(name.upper(), known, n=1)), None) for name in sorted(strangers)}
+
+
+def shown(value: object) -> object:
+    """A setting's value as it may be shown and as JSON has it: an address without the password in it."""
+    if isinstance(value, (str, Path)):
+        return re.sub(r"//[^/@\s]*@", "//***@", str(value))
+    return value
 
 
 def _as_text(value: object) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from service import __version__
-from service.cli import line, use, versions
+from service.cli import line, settings, use, versions
 from service.cli.options import EXIT_NO
 from service.errors import AndonError, StoreError, VersionNotFound
 from service.revision import revision
@@ -100,5 +100,5 @@ def andon() -> None:
     """
 
 
-for _command in (*line.COMMANDS, *versions.COMMANDS, *use.COMMANDS):
+for _command in (*line.COMMANDS, *versions.COMMANDS, *use.COMMANDS, *settings.COMMANDS):
     andon.add_command(_command)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from service.cli.options import EXIT_NO, FILE, store_option
+from service.cli.settings import given_settings, setting_options, warn_of_unknown
 from service.config import BOUNDS, Settings
 from service.core import bucketer
 from service.memory import keep_freed
@@ -52,29 +53,25 @@ def score(events: Path, out: Path, store: Store, version: str | None) -> None:
 
 
 @click.command(short_help="Answer predictions over HTTP.")
-@click.option("--host", help="Address to listen on.  [default: $ANDON_HOST or 127.0.0.1]")
-@click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.  [default: $ANDON_PORT or 8000]")
-@click.option("--workers", type=click.IntRange(1, 256), help="Worker processes.  [default: $ANDON_WORKERS or 2]")
-@store_option
-def serve(host: str | None, port: int | None, workers: int | None, store: Store) -> None:
+@setting_options
+def serve(more: tuple[str, ...], **named: object) -> None:
     """Answer predictions over HTTP with the store's current version, under gunicorn.
 
-    Every setting has an environment variable; docs/configuration.md lists them.
+    Every setting has an environment variable; docs/configuration.md lists them, and `andon config` shows them.
     """
     from service.web.tls import context_of
     from service.web.tokens import files_of
 
-    given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "store": store.root.resolve()}
-    settings = replace(Settings.from_environ(), **{name: value for name, value in given.items() if value is not None})
+    settings = _absolute(Settings.from_environ({**os.environ, **given_settings(more, **named)}))
+    warn_of_unknown()
     if settings.traces:
         from service.web.audience import load_tracing
 
         load_tracing()  # what it needs is missed here, not in each worker
-    settings = _absolute(settings)
     files_of(settings)  # what is wrong with files is said here, and not by each worker
     context_of(settings)
-    if store.pointer() is None:
-        say(f"not ready: no version was promoted in {store.root}")
+    if Store(settings.store).pointer() is None:
+        say(f"not ready: no version was promoted in {settings.store}")
     sys.stdout.flush()
     root = str(Path(__file__).resolve().parents[2])
     options = ["--config", "python:service.web.gunicorn_conf", "service.web:create_app()"]

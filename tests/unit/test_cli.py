@@ -15,7 +15,7 @@ from service.core import bucketer
 from service.revision import revision
 from service.tables import human_bytes
 
-COMMANDS = ["audit", "bucket", "check", "demo", "gate", "list", "promote", "prune"]
+COMMANDS = ["audit", "bucket", "check", "config", "demo", "gate", "list", "promote", "prune"]
 COMMANDS += ["replay", "rollback", "score", "serve", "train", "verify"]
 
 
