@@ -52,10 +52,16 @@ class DocumentError(AndonError):
 
 
 class InvalidRequest(AndonError):
-    """A prediction request that the model's schema does not accept; ``problems`` lists every place."""
+    """A prediction request that the model's schema does not accept.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    Attributes:
+        problems: every place, in order.
+        more: whether there may be others behind them, which nobody looked for.
+    """
+
+    def __init__(self, problems: Iterable[Problem], *, more: bool = False) -> None:
         self.problems = tuple(problems)
+        self.more = more
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
 

@@ -277,8 +277,12 @@ class LiveModel:
 
         Raises:
             OSError: that can't be told, which is another thing than a file that is not there.
+            StoreError: there is no store, as where a disk is not mounted any more: that tells nothing of its files.
         """
-        return tuple(_file_stamp(self._store.versions / version / name) for name in FILES)
+        stamp = tuple(_file_stamp(self._store.versions / version / name) for name in FILES)
+        if not any(stamp) and not self._store.versions.is_dir():
+            raise StoreError("the store is not there")
+        return stamp
 
     def _publish(self) -> None:
         """The one assignment by which a version takes another's place."""

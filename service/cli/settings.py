@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from service.config import BOUNDS, PREFIX, Settings, shown, unknown_variables, variable_of
+from service.config import BOUNDS, PLATFORMS, PREFIX, Settings, shown, unknown_variables, variable_of
 from service.tables import table
 from service.terminal import say
 
@@ -79,7 +79,8 @@ def config(more: tuple[str, ...], as_json: bool, **named: object) -> None:
     rows = {}
     for name in BOUNDS:
         variable = variable_of(name)
-        source = "option" if variable in given else "environment" if variable in os.environ else "default"
+        known = any(each in os.environ for each in (variable, *PLATFORMS.get(name, ())))
+        source = "option" if variable in given else "environment" if known else "default"
         rows[variable] = shown(getattr(settings, name)), source
     warn_of_unknown()
     if as_json:

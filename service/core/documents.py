@@ -18,6 +18,12 @@ from service.errors import DocumentError, FeatureError, InvalidRequest, Problem,
 MAX_KEYS = 100
 """A request with more keys than this at its top is refused as a whole, not key by key."""
 
+MAX_WRONG = 100
+"""After so many wrong instances, the rest is not looked at: a wrong one takes as long as a hundred that are not."""
+
+PART = 100
+"""So many instances are checked at once."""
+
 
 def fault(expected: str, found: str) -> ma.ValidationError:
     """A marshmallow error that carries a :class:`Problem`, whose path ``problems`` adds."""
@@ -280,7 +286,7 @@ class RequestDocument:
 
         Raises:
             TooManyRows: there are more instances than ``max_rows``; none of them is looked at.
-            InvalidRequest: it lists every place that is wrong.
+            InvalidRequest: it lists every place that is wrong, in all instances or until ``MAX_WRONG`` of them are.
         """
         if isinstance(body, dict):
             given = body.get("instances")
@@ -292,8 +298,17 @@ class RequestDocument:
         try:
             instances: list[dict[str, Any]] = self.body.load(body)["instances"]
         except ma.ValidationError as error:
-            raise InvalidRequest(problems(error.messages)) from None
+            raise InvalidRequest(problems(error.messages), more=_stopped(error.messages, body)) from None
         return instances
+
+
+def _stopped(messages: Any, body: Any) -> bool:
+    """Whether there are instances that were not looked at, for many before them are wrong."""
+    wrong = messages.get("instances") if isinstance(messages, dict) else None
+    if not isinstance(wrong, dict) or len(wrong) < MAX_WRONG:
+        return False
+    looked_at: int = PART * (1 + max(wrong) // PART)
+    return looked_at < len(body["instances"])
 
 
 class Instances(Strict):
@@ -306,7 +321,12 @@ class Instances(Strict):
     def check(self, value: list[Any]) -> list[Any]:
         if not value:
             raise fault(self.expected, "an empty array")
-        faults = self.instance.validate(value, many=True)
+        faults: dict[Any, Any] = {}
+        for start in range(0, len(value), PART):
+            found = self.instance.validate(value[start : start + PART], many=True)
+            faults.update({start + int(index): messages for index, messages in found.items()})
+            if len(faults) >= MAX_WRONG:
+                break
         if faults:
             raise ma.ValidationError(faults)
         return value

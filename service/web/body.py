@@ -13,8 +13,10 @@ def read_body(environ: dict[str, Any], *, most: int) -> bytes:
     Raises:
         RequestEntityTooLarge: there are more than ``most``; of a body that is too long by its own word, none is read.
         RequestTimeout: it did not arrive in its time.
-        BadRequest: it can't be read to its end.
+        BadRequest: it can't be read to its end, or comes in a transfer coding beside chunks, which nobody here undoes.
     """
+    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
+        raise BadRequest("expected no transfer coding but chunked")
     stated = environ.get("CONTENT_LENGTH", "")
     length = int(stated) if stated.isascii() and stated.isdigit() else None
     if length is None and not environ.get("wsgi.input_terminated"):

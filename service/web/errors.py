@@ -137,7 +137,8 @@ def problem_document(failure: Failure) -> Response:
 
 def _invalid(error: InvalidRequest, status: HTTPStatus) -> Failure:
     count = len(error.problems)
-    detail = f"{count} {'value is' if count == 1 else 'values are'} not what the model expects"
+    least = "at least " if error.more else ""
+    detail = f"{least}{count} {'value is' if count == 1 else 'values are'} not what the model expects"
     if count > MAX_LISTED:
         detail += f"; the first {MAX_LISTED} are listed"
     return Failure(status=status, detail=detail, problems=error.problems[:MAX_LISTED])

@@ -4,7 +4,9 @@ What is different, and what each is worth, is in ``docs/decisions/0004-worker.md
 
 * After each request the next connection has its turn. gunicorn's goes on with the one whose next request has come
   already, and beside a few fast clients the others wait.
+* Of a body that was refused, little is read. gunicorn's reads all of it, and meanwhile all others wait.
 * A worker with few connections accepts the next (``turns``). gunicorn's accept without regard to each other.
+* Connections that wait when a worker ends are answered. gunicorn's last worker resets them.
 * gunicorn's settings are looked up once, not some forty times a request.
 * What is read and written is ``wire``'s: fewer copies and system calls, and no head is parsed twice.
 * A request that does not arrive in its time is ended, as is a handshake.
@@ -13,12 +15,14 @@ What is different, and what each is worth, is in ``docs/decisions/0004-worker.md
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
 from gevent.server import StreamServer  # type: ignore[import-untyped]
-from gunicorn.http.body import Body, LengthReader  # type: ignore[import-untyped]
+from gunicorn.http.body import Body, ChunkedReader, LengthReader  # type: ignore[import-untyped]
+from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
@@ -27,6 +31,9 @@ from service.web.wire import Arriving, Heads, Held, Request, StatedBody
 
 AGAIN_SECONDS = 0.001
 """A worker whose turn it is not looks again after so long, if the connection still waits then."""
+
+UNREAD_BYTES = 2**16
+"""Of a body that was refused, no more than this is read to come to the next request; else the connection is closed."""
 
 
 class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -50,7 +57,7 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def server_class(self, listener: Any, *, spawn: Any, **given: Any) -> StreamServer:
         """What accepts the connections of one listening socket; gunicorn asks for it, and expects a class."""
         tls = {"ssl_context": given["ssl_context"]} if "ssl_context" in given else {}
-        server = _Server(listener, handle=partial(self.handle, listener), spawn=spawn, **tls)
+        server = _Server(listener, handle=partial(self.handle, _Address(listener)), spawn=spawn, **tls)
         server.turn, server.handshake_seconds = self.turn, self.request_seconds
         if self.cfg.workers > 1:
             server.max_accept = 1
@@ -77,7 +84,33 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             answer.flush()
             sock.answered()
+        if _is_unread(req.body.reader):
+            raise StopIteration  # gunicorn's way to close: it would read to the end, and let no one else have a turn
         gevent.sleep(0)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Refuse what is not even HTTP. A transfer coding that there is not is the client's fault too, and no 501."""
+        if isinstance(exc, UnsupportedTransferCoding):
+            exc = InvalidHeader("TRANSFER-ENCODING")
+        super().handle_error(req, client, addr, exc)
+
+
+def _is_unread(reader: Any) -> bool:
+    """Whether much of a body is left behind its request, or nobody knows how much."""
+    if isinstance(reader, LengthReader):
+        left: int = reader.length
+        return left > UNREAD_BYTES
+    return isinstance(reader, ChunkedReader) and reader.parser is not None
+
+
+class _Address:
+    """What gunicorn asks a listening socket for at each connection's beginning, when that may be closed already."""
+
+    def __init__(self, listener: Any) -> None:
+        self._name = listener.getsockname()
+
+    def getsockname(self) -> Any:
+        return self._name
 
 
 class _Server(StreamServer):  # type: ignore[misc]
@@ -102,6 +135,10 @@ class _Server(StreamServer):  # type: ignore[misc]
         super().start_accepting()
 
     def close(self) -> None:
+        """Accept no more, but for the connections that wait already: with the last listener the kernel resets those."""
+        with suppress(OSError):  # where the listener itself has failed, nobody waits
+            while self.started and not self.full() and (connection := self.do_read()):
+                self.do_handle(*connection)
         if self.turn:
             self.turn.leave()
         super().close()

@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -76,6 +77,12 @@ MALFORMED = {
 def test_a_malformed_chunked_body_is_400(server, body):
     assert statuses(send(server.port, request(CHUNKED, body=body))) == [400]
     assert "Traceback" not in server.log.read_text()
+    assert server.ready()
+
+
+@pytest.mark.parametrize("coding", ["xchunked", "gzip, chunked", "chunked, gzip", "gzip"])
+def test_a_transfer_coding_that_nobody_undoes_is_400(server, coding):
+    assert statuses(send(server.port, request(f"Transfer-Encoding: {coding}", body=chunks(BODY)))) == [400]
     assert server.ready()
 
 
@@ -165,6 +172,26 @@ def test_a_body_that_ends_before_its_stated_length_is_400(server, content_type):
     body = write([GOOD] * 2)
     sent = request(f"Content-Length: {len(body) + 1}", body=body, content_type=content_type)
     assert statuses(send(server.port, sent, end=True)) == [400]
+
+
+BEGUN = {"Content-Length: 1000000000": b"x" * 2**15, CHUNKED: b"%x\r\n" % 10**9 + b"x" * (4 * 2**20 + 2**12)}
+
+
+@pytest.mark.parametrize("framing", BEGUN)
+def test_of_a_body_that_is_refused_the_rest_is_not_waited_for(server, framing):
+    answer = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(request(framing, body=BEGUN[framing], connection="keep-alive"))
+        with suppress(ConnectionResetError):  # the end of a connection on which something is left unread
+            while part := connection.recv(65_536):
+                answer += part
+    assert statuses(answer) == [413]
+
+
+def test_behind_a_short_body_that_is_refused_the_connection_goes_on(server):
+    refused = request(stated(BODY), body=BODY, content_type="text/plain", connection="keep-alive")
+    sent = refused + request(stated(BODY), body=BODY)
+    assert re.findall(rb"HTTP/1\.1 (\d{3}) ", send(server.port, sent)) == [b"415", b"200"]
 
 
 def test_an_answer_that_is_not_acceptable_is_406(server):

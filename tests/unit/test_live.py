@@ -579,6 +579,25 @@ def test_a_served_version_is_watched_while_the_pointer_is_garbage(live, store, r
     assert answering(live) is None
 
 
+@pytest.mark.parametrize("empty", [True, False], ids=["an empty folder in its place", "nothing in its place"])
+def test_a_store_that_vanished_leaves_the_old_model_answering_and_is_told(live, store, release, versions, said, empty):
+    release(versions[0])
+    live.look()
+    away = store.root.with_name("away")
+    store.root.rename(away)
+    if empty:
+        store.root.mkdir()
+    for _ in range(3):
+        live.look()
+        assert answering(live) == versions[0]
+        assert (live.status().refused, live.status().refusals) == ("the store is not there", 1)
+    assert said() == ["refused: the store is not there"]
+    shutil.rmtree(store.root, ignore_errors=True)
+    away.rename(store.root)
+    live.look()
+    assert (answering(live), live.status().refused) == (versions[0], None)
+
+
 def test_a_pointer_that_vanished_leaves_the_old_model_answering(live, store, release, versions):
     release(versions[0])
     live.look()

@@ -31,7 +31,7 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
             check_rows(checked, bounds)
         return predictor.predict_rows(checked) if answer is None else answer
     except InvalidRequest as error:
-        raise InvalidRequest(_by_row(problem) for problem in error.problems) from None
+        raise InvalidRequest((_by_row(problem) for problem in error.problems), more=error.more) from None
 
 
 def instances(body: bytes, predictor: Predictor, bounds: Bounds) -> Sequence[Mapping[str, object]]:

@@ -292,6 +292,29 @@ def test_as_many_rows_as_are_allowed_are_checked():
     assert [problem.path for problem in caught.value.problems] == ["instances.2.hour"]
 
 
+GOOD_ROW, BAD_ROW = {"origin": "EWR", "hour": 5}, {"origin": "EWR", "hour": "5"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong", "more"),
+    [
+        ([BAD_ROW] * 99 + [GOOD_ROW] * 500, range(99), False),
+        ([BAD_ROW] * 100, range(100), False),
+        ([BAD_ROW] * 101, range(100), True),
+        ([BAD_ROW] * 100 + [GOOD_ROW], range(100), True),
+        ([GOOD_ROW] * 450 + [BAD_ROW] * 50, range(450, 500), False),
+        ([GOOD_ROW] * 450 + [BAD_ROW] * 350, range(450, 600), True),
+        ([GOOD_ROW] * 450 + [BAD_ROW] * 150, range(450, 600), False),
+        ([*[GOOD_ROW, BAD_ROW] * 150, GOOD_ROW], range(1, 200, 2), True),
+    ],
+)
+def test_after_a_hundred_wrong_rows_the_parts_behind_them_are_not_looked_at(rows, wrong, more):
+    with pytest.raises(InvalidRequest) as caught:
+        RequestDocument(load_schema(GOOD, source="s")).check({"instances": rows})
+    assert [problem.path for problem in caught.value.problems] == [f"instances.{row}.hour" for row in wrong]
+    assert caught.value.more is more
+
+
 def test_a_request_may_have_a_hundred_keys():
     assert MAX_KEYS == 100
 

@@ -43,3 +43,16 @@ def test_a_body_that_is_shorter_than_stated_is_refused():
 def test_without_a_stated_length_the_server_must_say_where_the_body_ends(stated):
     assert read_body(environ(b"abc", CONTENT_LENGTH=stated), most=100) == b"abc"
     assert read_body({"wsgi.input": io.BytesIO(b"abc"), "CONTENT_LENGTH": stated}, most=100) == b""
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, chunked", "identity", ""])
+def test_a_transfer_coding_that_nobody_undoes_is_refused_unread(coding):
+    given = environ(b"abc", HTTP_TRANSFER_ENCODING=coding)
+    with pytest.raises(BadRequest, match="no transfer coding but chunked"):
+        read_body(given, most=100)
+    assert given["wsgi.input"].tell() == 0
+
+
+@pytest.mark.parametrize("coding", ["chunked", "Chunked", " CHUNKED "])
+def test_chunks_are_the_one_that_the_server_has_undone(coding):
+    assert read_body(environ(b"abc", HTTP_TRANSFER_ENCODING=coding), most=100) == b"abc"

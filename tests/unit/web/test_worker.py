@@ -93,3 +93,14 @@ def test_without_a_place_among_others_every_connection_is_accepted(listener):
         for _ in range(CONNECTIONS):
             connected(stack, listener)
         wait_until(lambda: len(held) == CONNECTIONS)
+
+
+@pytest.mark.parametrize("turn", [True, False])
+def test_connections_that_wait_when_a_server_closes_are_accepted_first(listener, turn):
+    turns, held = Turns(2), []
+    with ExitStack() as stack:
+        with accepting(listener.dup(), turns.take() if turn else None, held):
+            for _ in range(CONNECTIONS):
+                connected(stack, listener)  # nothing gives way to the server until it closes
+        wait_until(lambda: len(held) == CONNECTIONS)
+    assert turns.open.tolist() == [-1, -1]
