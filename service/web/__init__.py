@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     model: PinnedModel | LiveModel = PinnedModel(predictor) if predictor else LiveModel(Store(settings.store))
     render = errors.init_app(app, {tf_serving.PREFIX: tf_serving.render_failure, v2.PREFIX: v2.render_failure})
     audience = Audience(settings, model)
-    stopping = Stopping(render)
+    stopping = Stopping(render, probe=settings.health_route)
     plane = DataPlane(model, _bounds(settings), listeners=audience.listeners)
     app.extensions.update({"andon": model, AUDIENCE: audience, STOPPING: stopping})
     app.before_request(_note_route)
@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
         app.register_blueprint(audience.metrics.blueprint())
     guards: list[Guard] = [stopping]
     if tokens or admin_tokens:
-        guards.append(Tokens(tokens, admin_tokens, render=render))
+        guards.append(Tokens(tokens, admin_tokens, render=render, probe=settings.health_route))
     shortcut = Shortcut(app.wsgi_app, plane, paths=_predict_paths(settings))
     app.wsgi_app = Front(shortcut, guards=guards, observers=audience.observers)  # type: ignore[method-assign]
     if isinstance(model, LiveModel):

@@ -40,20 +40,25 @@ class Flag:
 class Stopping:
     """A guard that answers for the readiness of a service that is to stop.
 
+    Args:
+        render: how a failure is answered.
+        probe: a further path that asks for the readiness, by GET; empty: none.
+
     Attributes:
         flag: gunicorn's settings give it that of all workers (``post_worker_init``).
     """
 
-    def __init__(self, render: Render) -> None:
+    def __init__(self, render: Render, *, probe: str = "") -> None:
         self.flag = Flag()
         self._render = render
+        self._probe = probe
 
     def refuse(self, call: Call) -> Application | None:
         """503 where the readiness is asked for."""
         if not self.flag:
             return None
         path: str = call.environ["PATH_INFO"]
-        if path not in READINESS:
+        if path not in READINESS and (path != self._probe or call.environ["REQUEST_METHOD"] not in ("GET", "HEAD")):
             return None
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return self._render(Failure(status=HTTPStatus.SERVICE_UNAVAILABLE, detail="stopping", headers=headers), path)

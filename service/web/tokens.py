@@ -138,17 +138,23 @@ class Tokens:
         prediction: for all that is neither for probes nor administration; ``None``: it is open to everyone.
         admin: for metrics and administration; ``None``: those of ``prediction`` are, if there are any.
         render: how a failure is answered.
+        probe: a further path that probes ask, by GET; empty: none.
     """
 
-    def __init__(self, prediction: TokenFile | None, admin: TokenFile | None, *, render: Render) -> None:
+    def __init__(
+        self, prediction: TokenFile | None, admin: TokenFile | None, *, render: Render, probe: str = ""
+    ) -> None:
         self._prediction = prediction
         self._admin = admin
         self._render = render
+        self._probe = probe
 
     def refuse(self, call: Call) -> Application | None:
         """The answer to a request that has no token, or none for this."""
         path: str = call.environ["PATH_INFO"]
         if path in OPEN or path.startswith(OPEN_BELOW):
+            return None
+        if path == self._probe and call.environ["REQUEST_METHOD"] in ("GET", "HEAD"):  # a POST may predict there
             return None
         needed, other = self._prediction, self._admin
         if path in ADMIN or path.startswith(ADMIN_BELOW):

@@ -42,6 +42,11 @@ TABLE = [
         "a.csv: is empty",
     ),
     (
+        errors.BadSettingFile(variable="ANDON_TOKENS", file="/t", line=2, expected="a token", found="another thing"),
+        {"variable": "ANDON_TOKENS", "file": "/t", "line": 2, "what": "line 2: expected a token, found another thing"},
+        "ANDON_TOKENS: /t, line 2: expected a token, found another thing",
+    ),
+    (
         errors.ConfigError(variable="ANDON_PORT", value="x", expected="an integer"),
         {"variable": "ANDON_PORT", "value": "x", "expected": "an integer"},
         "ANDON_PORT: expected an integer, found 'x'",

@@ -19,7 +19,7 @@ def text(client):
 
 
 def operation_in(text, name):
-    (part,) = re.findall(rf"<details class=.operation. id=.{name}.*?\n</details>", text, re.DOTALL)
+    (part,) = re.findall(rf"<details class=.operation. id=.{name}[^a-zA-Z].*?\n</details>", text, re.DOTALL)
     return part
 
 

@@ -4,27 +4,11 @@ import re
 from importlib.metadata import version
 
 import pytest
-from flask import Response
 
 from service.config import Settings
 from service.web import pages
 
 HTML = {"Accept": "text/html"}
-
-
-def test_a_page_may_do_nothing_but_be_shown(client):
-    headers = client.get("/", headers=HTML).headers
-    assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'; ")
-    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-    assert (headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == ("nosniff", "DENY")
-    assert headers["Referrer-Policy"] == "no-referrer"
-
-
-def test_a_page_that_needs_more_says_so_itself(app):
-    app.add_url_rule("/more", "more", lambda: Response("", headers={"Content-Security-Policy": "script-src 'self'"}))
-    headers = app.test_client().get("/more").headers
-    assert headers["Content-Security-Policy"] == "script-src 'self'"
-    assert headers["X-Frame-Options"] == "DENY"
 
 
 def test_the_front_page_runs_no_script_and_asks_nobody_else(client):

@@ -58,8 +58,16 @@ def test_who_gives_no_token_is_told_that_one_is_needed(ask, users, operators, pa
     response = ask(path, header, tokens=users, admin_tokens=operators)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="andon"'
-    assert response.mimetype == "application/problem+json"
-    assert response.json["status"] == 401
+    in_v2 = path.startswith("/v2/")
+    assert response.mimetype == ("application/json" if in_v2 else "application/problem+json")
+    assert response.json["error" if in_v2 else "detail"] == "this takes a bearer token"
+
+
+def test_a_platforms_probe_is_open_and_a_prediction_at_its_path_is_not(predictor, users):
+    settings = Settings(tokens=users, health_route="/predict")
+    client = create_app(settings, predictor=predictor).test_client()
+    assert client.get("/predict").status_code == 200
+    assert client.post("/predict", json={"instances": [{"user": "a", "hour": 1}]}).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 from werkzeug.exceptions import TooManyRequests
 
 from service import errors
+from service.config import Settings
 from service.errors import EventsError, InvalidRequest, NoModel, Problem, TooManyRows
+from service.web import create_app
 from service.web.errors import MAX_LISTED, STATUSES
 
 
@@ -112,3 +114,15 @@ def test_a_redirect_is_no_problem(client):
 def test_the_table_holds_errors_of_the_tree_and_statuses_that_are_errors():
     assert all(issubclass(error, errors.AndonError) for error in STATUSES)
     assert all(400 <= status < 600 for status in STATUSES.values())
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+def test_of_many_wrong_rows_a_hundred_are_told_and_that_there_may_be_more(predictor, kind):
+    client = create_app(Settings(max_rows=1_000), predictor=predictor).test_client()
+    line = '{"user": 7, "hour": 1}'
+    lines = [line] * 700
+    body = "\n".join(lines) if kind.endswith("ndjson") else f'{{"instances": [{",".join(lines)}]}}'
+    response = client.post("/predict", data=body, content_type=kind)
+    assert response.status_code == 422
+    assert "at least" in response.json["detail"]
+    assert len(response.json["errors"]) == 100

@@ -1,0 +1,46 @@
+"""A service that is to stop: not ready, and still answering."""
+
+import multiprocessing
+
+import pytest
+
+from service.config import Settings
+from service.web import STOPPING, create_app
+from service.web.stopping import Flag
+
+ROW = {"instances": [{"user": "a", "hour": 1}]}
+
+
+@pytest.fixture
+def stopping(predictor):
+    """An application with a probe of a platform's, whose flag is raised."""
+    app = create_app(Settings(health_route="/up"), predictor=predictor)
+    app.extensions[STOPPING].flag.raise_()
+    return app.test_client()
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/ping", "/v2/health/ready", "/up"])
+def test_whoever_asks_for_readiness_is_told(stopping, path):
+    response = stopping.get(path)
+    assert response.status_code == 503
+    assert "stopping" in response.text
+    assert response.headers["Retry-After"]
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/v2/health/live", "/v2", "/", "/metrics"])
+def test_all_else_is_answered_as_before(stopping, path):
+    assert stopping.get(path).status_code == 200
+    assert stopping.post("/predict", json=ROW).status_code == 200
+
+
+def test_without_the_flag_it_is_ready(client):
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_the_flag_is_the_same_in_all_processes():
+    flag = Flag()
+    assert not flag
+    child = multiprocessing.get_context("fork").Process(target=flag.raise_)
+    child.start()
+    child.join()
+    assert flag
