@@ -19,7 +19,7 @@ def test_the_configuration_reference_lists_every_setting_with_its_default():
     assert listed == {**defaults.to_environ(), **unset}
 
 
-@pytest.mark.parametrize("purpose", ["serve", "train", "test", "lint", "container", "traces", "clients"])
+@pytest.mark.parametrize("purpose", ["serve", "train", "test", "lint", "container", "traces", "clients", "audit"])
 def test_every_dependency_is_named_in_the_reference(purpose):
     text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     lines = (ROOT / "requirements" / f"{purpose}.in").read_text(encoding="utf-8").splitlines()
