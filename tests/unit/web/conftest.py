@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from werkzeug.routing import Rule
 
 from service.config import Settings
 from service.core.features import Field, Schema
@@ -21,6 +22,25 @@ SCHEMA = Schema(
     ),
     crosses=(("user", "hour"),),
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _url_builders_are_compiled_once():
+    """Werkzeug compiles for each rule how its URL is built, which takes most of the making of an application.
+
+    Hundreds of tests make one of the same rules, and none builds a URL.
+    """
+    compile_builder, compiled = Rule._compile_builder, {}
+
+    def compile_once(rule, append_unknown=True):
+        key = rule.rule, append_unknown
+        if key not in compiled:
+            compiled[key] = compile_builder(rule, append_unknown)
+        return compiled[key]
+
+    Rule._compile_builder = compile_once
+    yield
+    Rule._compile_builder = compile_builder
 
 
 @pytest.fixture

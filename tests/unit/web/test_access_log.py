@@ -24,10 +24,10 @@ def pipe():
 
 
 @pytest.fixture
-def logged(app, pipe):
+def logged(app, pipe, monkeypatch):
     """``logged()``: closes the application's log and gives its lines."""
     log = AccessLog(as_json=True, file=pipe[1])
-    app.wsgi_app._observers = (log,)
+    monkeypatch.setattr(app.wsgi_app, "_observers", (log,))
 
     def lines():
         log.close()

@@ -31,10 +31,11 @@ class Refusing:
 
 
 @pytest.fixture
-def seen(app):
+def seen(app, monkeypatch):
     """The calls of an application that an observer is told of."""
     kept = Kept()
-    app.wsgi_app = Front(app.wsgi_app.application, guards=[Refusing()], observers=[kept])
+    front = Front(app.wsgi_app.application, guards=[Refusing()], observers=[kept])
+    monkeypatch.setattr(app, "wsgi_app", front)
     return kept.calls
 
 
@@ -72,13 +73,13 @@ def test_a_prediction_names_its_model(client, seen, kind):
     assert (seen[0].model, seen[0].version, seen[0].rows) == ("clicks", "by-hand", 1)
 
 
-def test_what_an_observer_raises_spoils_no_answer(app, client, caplog):
+def test_what_an_observer_raises_spoils_no_answer(app, client, caplog, monkeypatch):
     class Broken:
         def answered(self, call):
             raise RuntimeError("the observer broke")
 
     kept = Kept()
-    app.wsgi_app = Front(app.wsgi_app.application, observers=[Broken(), kept])
+    monkeypatch.setattr(app, "wsgi_app", Front(app.wsgi_app.application, observers=[Broken(), kept]))
     with caplog.at_level(logging.ERROR, logger="service.web.front"):
         assert client.get("/health/live").status_code == 200
     assert "not observed" in caplog.text

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.config import Settings
-from service.web import logs
+from service.web import create_app, logs
 from service.web.calls import CURRENT, Call
 
 
@@ -107,13 +107,15 @@ def test_what_is_logged_while_a_request_is_answered_bears_its_id():
 
 
 @pytest.mark.parametrize("path", ["/predict", "/nowhere"])
-def test_an_error_that_nobody_foresaw_bears_the_id_of_its_request(app, client, path, caplog):
+def test_an_error_that_nobody_foresaw_bears_the_id_of_its_request(predictor, path, caplog):
+    app = create_app(Settings(), predictor=predictor)
+
     @app.before_request
     def broken():
         raise RuntimeError("broken")
 
     caplog.handler.setFormatter(logs.JsonLines())
-    answer = client.get(path, headers={"X-Request-ID": "abc"})
+    answer = app.test_client().get(path, headers={"X-Request-ID": "abc"})
     assert answer.status_code == 500
     (line,) = map(json.loads, caplog.text.splitlines())
     assert (line["request_id"], line["message"]) == ("abc", f"GET {path} failed")

@@ -99,10 +99,10 @@ class Seen:
 
 
 @pytest.mark.parametrize(("path", "route"), ROUTES.items())
-def test_both_ways_are_known_by_the_same_route(app, through_flask, path, route):
+def test_both_ways_are_known_by_the_same_route(app, through_flask, path, route, monkeypatch):
     for client in (app.test_client(), through_flask):
         seen = Seen()
-        client.application.wsgi_app._observers = (seen,)
+        monkeypatch.setattr(client.application.wsgi_app, "_observers", (seen,))
         client.post(path, data=BODIES["rows"], content_type="application/json")
         assert seen.calls == [(route, 200, "clicks", "by-hand", 40)]
 
@@ -111,8 +111,8 @@ def test_both_ways_are_known_by_the_same_route(app, through_flask, path, route):
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8"])
 @pytest.mark.parametrize("body", ["one row", "rows"])
 @pytest.mark.parametrize("path", ROUTES)
-def test_a_valid_request_never_comes_to_flask(app, client, path, body, kind, accept):
-    app.wsgi_app.application._application = None
+def test_a_valid_request_never_comes_to_flask(app, client, path, body, kind, accept, monkeypatch):
+    monkeypatch.setattr(app.wsgi_app.application, "_application", None)
     headers = {} if accept is None else {"Accept": accept}
     assert client.post(path, data=BODIES[body], content_type=kind, headers=headers).status_code == 200
 

@@ -58,9 +58,9 @@ def tracing(memory):
 
 
 @pytest.fixture
-def spans(app, tracing, memory):
+def spans(app, tracing, memory, monkeypatch):
     """``spans()``: those of an application's requests."""
-    app.wsgi_app._observers = (tracing,)
+    monkeypatch.setattr(app.wsgi_app, "_observers", (tracing,))
     return memory.get_finished_spans
 
 
