@@ -37,7 +37,7 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     settings = settings or Settings.from_environ()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    model: PinnedModel | LiveModel = PinnedModel(predictor) if predictor else LiveModel(Store(settings.store))
+    model = PinnedModel(predictor) if predictor else _live(settings)
     render = errors.init_app(app, {tf_serving.PREFIX: tf_serving.render_failure, v2.PREFIX: v2.render_failure})
     audience = Audience(settings, model)
     stopping = Stopping(render, probe=settings.health_route)
@@ -71,6 +71,10 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
 def close(app: Flask) -> None:
     """Write what its requests left behind. It answers no more of them."""
     app.extensions[AUDIENCE].close()
+
+
+def _live(settings: Settings) -> LiveModel:
+    return LiveModel(Store(settings.store), keep_seen=settings.metrics and settings.monitor_rows > 0)
 
 
 def _bounds(settings: Settings) -> Bounds:

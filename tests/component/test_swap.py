@@ -151,7 +151,7 @@ def test_every_worker_moves_without_a_single_request(serve, store, versions, wor
             store.rollback(actor="me")
             server.wait_until_all_said(f"version {version} answers now", workers=WORKERS)
         assert server.get("/health")[1]["version"] == versions[0]
-        assert set(server.said(f"version {versions[0]} answers now")) == server.pids()
+        assert set(server.said(f"version {versions[0]} answers now")) >= server.pids()  # and the master, with preload
 
 
 def flip(folder, name):
