@@ -76,8 +76,7 @@ def _full_disk(folder: Path, store: Path) -> Line:
             "TMPDIR": str(disk),
             "ANDON_ACCESS_LOG": "true",
             "ANDON_REQUEST_LOG": str(disk / "requests"),
-            "ANDON_REQUEST_LOG_SAMPLE": "1.0",
-            "ANDON_METRICS_DIR": str(disk / "metrics"),
+            "ANDON_REQUEST_LOG_BYTES": "65536",
         }
         with serve(folder, store, log=disk / "service.log", **settings) as service:
             workers = set(service.workers)

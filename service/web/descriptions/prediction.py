@@ -58,6 +58,7 @@ PREDICT: Fragment = {
             {
                 400: "The body is not of its format, or breaks off.",
                 406: "`Accept` names none of the formats.",
+                408: "The request did not arrive in time.",
                 413: "The body is longer, or has more rows, than the service takes.",
                 415: "The content type is none of the formats, or the body is encoded or compressed.",
                 422: "Of its format, but not what the model expects; `errors` lists the values that are wrong.",

@@ -20,6 +20,7 @@ _UNKNOWN = {404: "Another model, or another version, answers.", 503: "There is n
 
 _REFUSED = {
     400: "The body is not JSON, or not what the model expects; the text names each place.",
+    408: "The request did not arrive in time.",
     413: "The body is longer, or has more rows, than the service takes.",
     415: "The body is encoded.",
     **_UNKNOWN,

@@ -21,6 +21,7 @@ _UNKNOWN = {404: "Another model, or another version, answers.", 503: "There is n
 
 _REFUSED = {
     400: "The body is not JSON, or its parts have other lengths than it says.",
+    408: "The request did not arrive in time.",
     413: "The body is longer, or has more rows, than the service takes.",
     415: "The body is encoded.",
     422: "No inference request, or not what the model expects; the text names each place.",
