@@ -10,7 +10,7 @@ import schemathesis
 from hypothesis import settings
 from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import allow_header_conformance, positive_data_acceptance
 
 from service.config import Settings
 from service.core.features import Field, Schema
@@ -47,6 +47,13 @@ REFUSED = (400, 401, 403, 404, 405, 406, 413, 415, 422)
 
 # Of these, no schema says that columns are as long as each other and hold what their fields take.
 BY_COLUMNS = re.compile(r"/infer$|:predict$|^/invocations$")
+
+
+def unsaid(path):
+    """The checks of what the description can't say of a path."""
+    checks = [positive_data_acceptance] if BY_COLUMNS.search(path) else []
+    # `clicks:predict` might be the name of a model too, whose GET another path describes.
+    return [*checks, allow_header_conformance] if path.endswith(":predict") else checks
 
 
 def as_ndjson(rows):
@@ -128,14 +135,13 @@ def test_the_description_is_an_openapi_document():
 
 @READY.parametrize()
 def test_every_operation_answers_as_described(case):
-    unsaid = [positive_data_acceptance] if BY_COLUMNS.search(case.operation.path) else []
-    case.call_and_validate(excluded_checks=unsaid)
+    case.call_and_validate(excluded_checks=unsaid(case.operation.path))
 
 
 @NOT_READY.parametrize()
 @settings(max_examples=5)
 def test_so_it_does_without_a_model(case):
-    case.call_and_validate()
+    case.call_and_validate(excluded_checks=unsaid(case.operation.path))
 
 
 @READY.include(path="/predict", method="POST").parametrize()
