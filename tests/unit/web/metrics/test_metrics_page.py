@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service import __version__
 from service.config import Settings
+from service.revision import revision
 from service.web import create_app
 from service.web.metrics import sheets, table
 from service.web.metrics.sheet import STATE_BYTES
@@ -91,7 +92,7 @@ def test_the_model_and_the_program_are_named(client, predictor):
     samples = samples_of(client)
     assert samples["andon_model_info", predictor.name, predictor.version] == 1
     assert 0 <= samples["andon_model_age_seconds", predictor.name, predictor.version] < 60
-    assert samples["andon_build_info", "unknown", __version__] == 1
+    assert samples["andon_build_info", revision() or "unknown", __version__] == 1
     assert (samples["andon_workers",], samples["andon_workers_ready",], samples["andon_workers_refusing",]) == (1, 1, 0)
 
 
