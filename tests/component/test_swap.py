@@ -149,7 +149,7 @@ def test_every_worker_moves_without_a_single_request(serve, store, versions, wor
             server.wait_until_all_said(f"version {versions[2]} answers now", workers=WORKERS)
         for version in (versions[1], versions[0]):
             store.rollback(actor="me")
-            server.wait_until_all_said(f"version {version} answers now", workers=WORKERS)
+            server.wait_until_all_said(f"version {version} answers now", workers=WORKERS + bool(options))
         assert server.get("/health")[1]["version"] == versions[0]
         assert set(server.said(f"version {versions[0]} answers now")) >= server.pids()  # and the master, with preload
 
