@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from service.core.features import EXPECTED, Schema, describe
+from service.core.features import Schema, describe
 from service.core.predictor import Predictor
 from service.errors import InvalidRequest, Problem, TooManyRows
 from service.web.calls import Call
 from service.web.dataplane import DataPlane
 from service.web.formats.format import Answer
+from service.web.formats.presence import misfit
 
 
 def predict_records(plane: DataPlane, call: Call, predictor: Predictor, key: str, rows: object) -> Answer:
@@ -85,11 +86,11 @@ def _choose(schema: Schema, names: Sequence[object], path: str) -> list[str]:
     wanted, wrong = [], []
     for field in schema.fields:
         count = names.count(field.name)
-        if count == 1:
+        problem = misfit(field, count, path=f"{path}.{field.name}")
+        if problem is not None:
+            wrong.append(problem)
+        elif count:
             wanted.append(field.name)
-        elif count or field.required:
-            found = f"{count} columns of this name" if count else field.absent().found
-            wrong.append(Problem(path=f"{path}.{field.name}", expected=EXPECTED[field.type], found=found))
     if wrong:
         raise InvalidRequest(wrong)
     return wanted
@@ -121,7 +122,7 @@ def _predict(
     try:
         return plane.predict_rows(call, predictor, rows)
     except InvalidRequest as error:
-        raise InvalidRequest(_moved(error.problems, place, key)) from None
+        raise InvalidRequest(_moved(error.problems, place, key), more=error.more) from None
 
 
 def _moved(problems: Iterable[Problem], place: Callable[..., str], key: str) -> list[Problem]:

@@ -23,6 +23,7 @@ from service.web.formats.arrow_columns import coded_column, plain_column
 from service.web.formats.flatbuffers import Malformed
 from service.web.formats.format import Answer, Bounds, Format
 from service.web.formats.instances import instances_of
+from service.web.formats.presence import misfit
 from service.web.formats.limits import check_columns
 
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
@@ -107,17 +108,15 @@ def _choose(layout: stream.Layout, schema: Schema) -> dict[str, _Gathered]:
     """For each field that has one, its column."""
     gathered, problems = {}, []
     for each in schema.fields:
-        expected = EXPECTED[each.type]
         columns = [column for column in layout.columns if column.name == each.name]
-        if len(columns) > 1:
-            problems.append(Problem(path=each.name, expected=expected, found=f"{len(columns)} columns of this name"))
-        elif not columns:
-            if each.required:
-                problems.append(Problem(path=each.name, expected=expected, found=each.absent().found))
-        elif columns[0].type in TYPES[each.type] or columns[0].type == "null":
+        problem = misfit(each, len(columns), path=each.name)
+        if problem is not None:
+            problems.append(problem)
+        elif columns and columns[0].type in (*TYPES[each.type], "null"):
             gathered[each.name] = _Gathered(field=each, column=columns[0])
-        else:
-            problems.append(Problem(path=each.name, expected=expected, found=f"a column of type {columns[0].type}"))
+        elif columns:
+            found = f"a column of type {columns[0].type}"
+            problems.append(Problem(path=each.name, expected=EXPECTED[each.type], found=found))
     if problems:
         raise InvalidRequest(problems)
     return gathered

@@ -18,6 +18,7 @@ from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRow
 from service.kernels import csv, text
 from service.web.formats.format import Answer, Bounds, Format
 from service.web.formats.instances import instances_of
+from service.web.formats.presence import misfit
 from service.web.formats.limits import check_columns
 
 MAX_COLUMNS = 10_000
@@ -86,11 +87,11 @@ def _choose(names: tuple[bytes, ...], schema: Schema) -> list[bytes]:
     wanted, problems = [], []
     for field in schema.fields:
         count = names.count(field.name.encode())
-        if count == 1:
+        problem = misfit(field, count, path=field.name)
+        if problem is not None:
+            problems.append(problem)
+        elif count:
             wanted.append(field.name.encode())
-        elif count or field.required:
-            found = f"{count} columns of this name" if count else field.absent().found
-            problems.append(Problem(path=field.name, expected=EXPECTED[field.type], found=found))
     if problems:
         raise InvalidRequest(problems)
     return wanted

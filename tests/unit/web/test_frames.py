@@ -158,3 +158,13 @@ def test_rows_of_a_model_that_requires_nothing_may_be_empty(predictor, predict, 
     free = Predictor(schema=schema, model=predictor._model, version="by-hand")
     plane = DataPlane(PinnedModel(free), Bounds(max_rows=3, max_body_bytes=10_000))
     assert list(predict(plane, Call({}), free, "key", given)) == free.predict_rows([{}, {}])
+
+
+@pytest.mark.parametrize("wrong", [99, 700])
+def test_that_not_all_rows_were_looked_at_is_told_on(predictor, wrong):
+    plane = DataPlane(PinnedModel(predictor), Bounds(max_rows=1_000, max_body_bytes=10_000))
+    columns = {"user": [7] * wrong, "hour": [1] * wrong}
+    with pytest.raises(InvalidRequest) as caught:
+        predict_columns(plane, Call({}), predictor, "key", columns)
+    assert caught.value.more is (wrong == 700)
+    assert caught.value.problems[0].path == "key.user.0"
