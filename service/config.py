@@ -128,7 +128,7 @@ class Settings:
     def to_environ(self) -> dict[str, str]:
         """The environment that ``from_environ`` reads these settings from."""
         values = {variable_of(setting.name): getattr(self, setting.name) for setting in fields(self)}
-        return {variable: _as_text(value) for variable, value in values.items() if value is not None}
+        return {variable: as_text(value) for variable, value in values.items() if value is not None}
 
 
 def variable_of(name: str) -> str:
@@ -155,9 +155,8 @@ def shown(value: object) -> object:
     return value
 
 
-def _as_text(value: object) -> str:
-    if value is None:
-        return ""
+def as_text(value: object) -> str:
+    """A setting's value as its variable has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

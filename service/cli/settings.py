@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from service.config import BOUNDS, PLATFORMS, PREFIX, Settings, shown, unknown_variables, variable_of
+from service.config import BOUNDS, PLATFORMS, PREFIX, Settings, as_text, shown, unknown_variables, variable_of
 from service.tables import table
 from service.terminal import say
 
@@ -86,13 +86,9 @@ def config(more: tuple[str, ...], as_json: bool, **named: object) -> None:
     if as_json:
         click.echo(json.dumps({name: {"value": value, "source": source} for name, (value, source) in rows.items()}))
         return
-    cells = [(name, "not set" if value is None else _text(value), source) for name, (value, source) in rows.items()]
+    cells = [(name, "not set" if value is None else as_text(value), source) for name, (value, source) in rows.items()]
     for line in table(("variable", "value", "from"), cells):
         click.echo(line)
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 COMMANDS = (config,)

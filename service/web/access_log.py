@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from service.web.backlog import Backlog
+from service.web.backlog import Backlog, pieces
 from service.web.calls import Call
 from service.web.logs import MOST_BYTES, json_line, printable, timestamp
 
@@ -60,11 +60,11 @@ class AccessLog:
         dropped = self.dropped
         if dropped > self._said:
             lines.append(self._line(_remark(dropped - self._said, time.time())).encode())
-        for count, chunk in _chunks(lines):
+        for piece in pieces(lines, MOST_BYTES):  # what a pipe takes whole
             try:
-                os.write(self._file, chunk)  # of a pipe or a file, all of it
+                os.write(self._file, b"".join(piece))  # of a pipe or a file, all of it
             except OSError:
-                self._lost += count
+                self._lost += len(piece)
         if self.dropped == dropped:
             self._said = dropped
 
@@ -129,17 +129,3 @@ def _stated_length(headers: Iterable[tuple[str, str]]) -> int | None:
         if name == "Content-Length":
             return int(value)
     return None
-
-
-def _chunks(lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The lines in as few pieces as a pipe takes whole, each with how many of them it is."""
-    chunk: list[bytes] = []
-    size = 0
-    for line in lines:
-        if chunk and size + len(line) > MOST_BYTES:
-            yield len(chunk), b"".join(chunk)
-            chunk, size = [], 0
-        chunk.append(line)
-        size += len(line)
-    if chunk:
-        yield len(chunk), b"".join(chunk)

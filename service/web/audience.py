@@ -35,8 +35,9 @@ class Audience:
         self.metrics: Metrics | None = None
         self._closing: list[Callable[[], None]] = []
         if settings.metrics:
-            bounds = {"monitor_rows": settings.monitor_rows, "max_body_bytes": settings.max_body_bytes}
-            self.metrics = Metrics(sheets.seat(), model, **bounds)
+            self.metrics = Metrics(
+                sheets.seat(), model, monitor_rows=settings.monitor_rows, max_body_bytes=settings.max_body_bytes
+            )
             self.listeners += self.metrics.listeners
             self.observers += self.metrics.observers
         if settings.request_log is not None:

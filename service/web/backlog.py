@@ -7,7 +7,7 @@ is slower than requests come, is dropped and counted.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -17,6 +17,20 @@ LOOK_SECONDS = 0.1
 """From the end of one writing to the next."""
 
 Item = TypeVar("Item")
+
+
+def pieces(lines: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
+    """The lines in as few parts as may be, to be written at once: none has more than so many bytes but by one line."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        if piece and size + len(line) > most:
+            yield piece
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    if piece:
+        yield piece
 
 
 class Backlog(Generic[Item]):

@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 
 from service.core.predictor import Predictor
-from service.web.backlog import Backlog
+from service.web.backlog import Backlog, pieces
 from service.web.calls import Call
 from service.web.dataplane import Rows
 from service.web.formats.format import Answer
@@ -115,8 +115,8 @@ class RequestLog:
         self._trouble = None
         for requests, lines in self._gathered(kept):
             try:
-                for piece in _pieces(lines):
-                    self._files.append(piece)
+                for piece in pieces(lines, PIECE_BYTES):
+                    self._files.append(b"".join(piece))
                 self.written += requests
             except OSError as error:
                 self._lost += requests
@@ -180,16 +180,3 @@ def _lines(kept: _Kept) -> list[bytes]:
         orjson.dumps({**known, "instance": row, "probability": float(answer)}, option=orjson.OPT_APPEND_NEWLINE)
         for row, answer in zip(kept.rows(), kept.answer, strict=True)
     ]
-
-
-def _pieces(lines: list[bytes]) -> Iterator[bytes]:
-    """Whole lines, together no longer than a piece unless one of them is."""
-    piece: list[bytes] = []
-    size = 0
-    for line in lines:
-        if piece and size + len(line) > PIECE_BYTES:
-            yield b"".join(piece)
-            piece, size = [], 0
-        piece.append(line)
-        size += len(line)
-    yield b"".join(piece)

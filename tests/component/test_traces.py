@@ -2,9 +2,7 @@
 
 import json
 import sys
-import threading
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from serving import environment, served
@@ -13,29 +11,6 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra 
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 ROW = {"flight": 4711, "origin": "s3cret", "hour": 7, "holiday": True, "temp": 21.125, "gate": "007"}
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """Takes what is sent by OTLP over HTTP."""
-
-    def do_POST(self):  # noqa: N802 - the standard library's name
-        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@pytest.fixture
-def receiver():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        server.bodies = []
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
@@ -60,7 +35,7 @@ def test_the_spans_of_a_service_that_was_stopped_have_all_come(tmp_path, line, r
             with urllib.request.urlopen(request, timeout=20) as answer:
                 assert answer.headers["X-Request-ID"] == TRACE
     spans = []
-    for body in receiver.bodies:
+    for _, body in receiver.bodies:
         assert b"s3cret" not in body
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             spans += [span for scope in resource.scope_spans for span in scope.spans]

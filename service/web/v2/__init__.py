@@ -6,12 +6,12 @@ A request is tensors, one a field. They become columns of the core and take the 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import NotFound, UnsupportedMediaType
+from werkzeug.exceptions import NotFound
 
 from service.core.predictor import Predictor
-from service.web.body import read_body
 from service.web.calls import call_of
 from service.web.dataplane import DataPlane
+from service.web.exchange import receive
 from service.web.v2 import inference, metadata, tensors
 from service.web.v2.answers import answer, failure
 
@@ -53,10 +53,7 @@ def create_blueprint(plane: DataPlane) -> Blueprint:
     def infer(model: str, version: str | None = None) -> Response:
         environ = request.environ
         predictor = _predictor(plane, model, version)
-        if environ.get("HTTP_CONTENT_ENCODING"):
-            raise UnsupportedMediaType("expected a body without a content encoding")
-        body = read_body(environ, most=plane.bounds.max_body_bytes)
-        given = inference.read(body, environ.get(inference.HEADER_LENGTH))
+        given = inference.read(receive(plane, environ), environ.get(inference.HEADER_LENGTH))
         columns = tensors.columns(given, predictor.schema, max_rows=plane.bounds.max_rows)
         return inference.render(plane.predict_columns(call_of(environ), predictor, columns), predictor, given)
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from service.web.backlog import Backlog
+from service.web.backlog import Backlog, pieces
 
 
 class Written:
@@ -83,3 +83,11 @@ def test_several_threads_lose_nothing(written):
         thread.join()
     backlog.close()
     assert sorted(written.items) == [(first, index) for first in range(4) for index in range(500)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "together"),
+    [([], []), ([3], [[3]]), ([9], [[9]]), ([2, 3, 1, 5, 9, 1], [[2, 3], [1], [5], [9], [1]]), ([5, 5], [[5], [5]])],
+)
+def test_lines_are_put_together_up_to_a_size_and_none_is_cut(sizes, together):
+    assert [[len(line) for line in piece] for piece in pieces([b"x" * size for size in sizes], 5)] == together

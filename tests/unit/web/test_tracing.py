@@ -2,9 +2,7 @@
 
 import builtins
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -144,29 +142,6 @@ def test_the_standard_variables_name_the_service(memory, monkeypatch, environ, n
     assert attributes["service.name"] == name
     assert attributes.get("team") == ("ads" if "team" in str(environ) else None)
     tracing.close()
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """Takes what is sent by OTLP over HTTP."""
-
-    def do_POST(self):  # noqa: N802 - the standard library's name
-        self.server.bodies.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@pytest.fixture
-def receiver():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        server.bodies = []
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_spans_are_sent_where_the_standard_variable_says_at_the_end(memory, monkeypatch, receiver, predictor):
