@@ -12,6 +12,7 @@ judged by the installed Andon, as any candidate is. ``--write`` puts the tables 
 import argparse
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -187,14 +188,14 @@ class Drill:
         finally:
             self._free.put(place)
 
-    @staticmethod
-    def _environ(journal, place, cores):
+    def _environ(self, journal, place, cores, nearest):
         """The environment of a line: none of the outer run's, and names of its own for images."""
         outer = {name: value for name, value in os.environ.items() if not name.startswith(("TOX_", "GITHUB_"))}
         return {
             **outer,
             **({"PYTEST_XDIST_AUTO_NUM_WORKERS": str(cores)} if cores else {}),
-            "PYTEST_ADDOPTS": "--exitfirst",
+            "PYTEST_ADDOPTS": shlex.join(["--exitfirst", *nearest]),
+            "MYPY_CACHE_DIR": str(self._folder / f"mypy-{place}"),
             "ANDON_STAGES": str(journal),
             "ANDON_IMAGE": f"andon-drill-{place}",
             "ANDON_SMOKE_IMAGE": f"andon-drill-{place}-smoke",
@@ -214,7 +215,7 @@ class Drill:
         done = subprocess.run(
             [sys.executable, "-m", "tox", "run", "--workdir", str(self._folder / f"tox-{place}"), *which],
             cwd=tree,
-            env=self._environ(journal, place, cores),
+            env=self._environ(journal, place, cores, nearest_tests(tree, edits)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -288,6 +289,20 @@ def plant(tree, edits):
         if text.count(edit["find"]) != 1:
             sys.exit(f"{edit['file']} does not hold this exactly once: {edit['find']!r}")
         path.write_text(text.replace(edit["find"], edit["replace"]), encoding="utf-8")
+
+
+def nearest_tests(tree, edits):
+    """The unit tests that mirror the edited modules, or their package; pytest runs its arguments in their order."""
+    found = []
+    for edit in edits:
+        path = Path(edit["file"])
+        if path.parts[0] == "service":
+            folder = tree.joinpath("tests", "unit", *path.parts[1:-1])
+            mirrors = (folder / f"test_{path.stem}.py", folder, folder.parent)
+            found.append(str(next(mirror for mirror in mirrors if mirror.exists())))
+        elif path.parts[0] == ".github":
+            found.append(str(tree / "tests" / "unit" / "test_workflows.py"))
+    return found
 
 
 def carry_wheel(wheel, target):

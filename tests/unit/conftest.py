@@ -1,5 +1,6 @@
 """What many unit tests start from: one schema of every type, and small real versions of it in a real store."""
 
+import gc
 from itertools import count
 
 import numpy as np
@@ -16,9 +17,17 @@ from service.core.profile import Profiler
 from service.gates import ALWAYS, Check, Report
 from service.store import Store
 
-# No deadline, no database, no chance: a unit test gives the same verdict every time.
-settings.register_profile("andon", deadline=None, derandomize=True, database=None, max_examples=60)
+# No deadline, no database, no chance: a unit test gives the same verdict every time. (By night, `tox -e unit --
+# --hypothesis-profile=thorough` looks at twenty times as many examples, others each time.)
+settings.register_profile("andon", deadline=None, derandomize=True, database=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, database=None, max_examples=500, print_blob=True)
 settings.load_profile("andon")
+
+
+def pytest_collection_finish():
+    """Spare the collector what lives as long as the tests do: modules, and thousands of items."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

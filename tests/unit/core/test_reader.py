@@ -99,7 +99,7 @@ def has_a_number_past(document, most):
     return any(isinstance(v, (int, float)) and abs(v) >= most for row in document["instances"] for v in row.values())
 
 
-@settings(max_examples=100)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(data=st.data())
 def test_an_ordinary_request_is_answered_and_as_the_long_way_does(any_schema, any_rows, data):
     schema = data.draw(any_schema)
@@ -114,7 +114,7 @@ def test_an_ordinary_request_is_answered_and_as_the_long_way_does(any_schema, an
         assert found == expected or (found is None and has_a_number_past(document, 1e307))
 
 
-@settings(max_examples=100)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(data=st.data())
 def test_whatever_values_a_request_has_the_short_way_never_differs(any_schema, any_rows, any_json, data):
     schema = data.draw(any_schema)
@@ -141,7 +141,7 @@ def mutated(body, chance):
     return body
 
 
-@settings(max_examples=60)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(data=st.data())
 def test_whatever_the_bytes_the_short_way_never_differs(any_schema, any_rows, data):
     schema = data.draw(any_schema)

@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.features import Field, Schema
@@ -31,7 +31,6 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 CROWDED = st.integers(-3, 3) | st.integers(0, 200_000)
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
 @given(
     times=st.lists(CROWDED, min_size=1, max_size=30) | st.lists(INT64, min_size=1, max_size=30),
     share=st.floats(0.01, 0.99) | st.sampled_from([0.1, 0.2, 0.3, 0.5, 0.7, 0.9]),

@@ -220,7 +220,6 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.sampl
 CHANGES = thresholds(COMPARED, kinds=(("min", "max"), ("min_relative", "max_relative")))
 
 
-@settings(max_examples=30)
 @given(
     quality=thresholds(QUALITY),
     changes=CHANGES,
@@ -549,7 +548,7 @@ def test_what_is_accepted_gives_an_interval(confidence, replicates):
     compare(labels, ones, ones, confidence=contract.confidence, replicates=contract.replicates)
 
 
-@settings(max_examples=200)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(data=st.data())
 def test_no_document_raises_anything_but_a_document_error(data, anything, damaged):
     document = data.draw(anything) if data.draw(st.integers(0, 4)) == 0 else damaged(data, WHOLE)

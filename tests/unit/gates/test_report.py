@@ -671,7 +671,7 @@ def is_sound(document):
     return all(one in there for one in asked)
 
 
-@settings(max_examples=250)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(data=st.data())
 def test_anything_is_refused_with_words_unless_it_is_a_sound_report(data, anything, damaged):
     whole = data.draw(st.sampled_from([WHOLE, FIRST]))

@@ -50,7 +50,7 @@ def everywhere(predictor):
     return create_app(Settings(predict_route=VERTEX), predictor=predictor).test_client()
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, min_size=1, max_size=5))
 def test_every_protocol_gives_the_predictors_own_doubles(everywhere, predictor, rows):
     for name, (path, document) in REQUESTS.items():

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.web.metrics.sheet import SHEET_BYTES, SPARE, STATE_BYTES, Sheet
@@ -22,7 +22,6 @@ def read(sheet):
 KEYS = st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3)
 
 
-@settings(max_examples=20)
 @given(st.lists(st.tuples(KEYS, st.integers(1, 30)), max_size=8))
 def test_what_is_appended_is_read_in_its_order(entries):
     sheet = fresh()

@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.web.v2.documents import InputDocument, check, surely_input
@@ -18,7 +18,6 @@ ODD = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
 @given(INPUT | ODD | ANY | st.tuples(INPUT, ODD).map(lambda both: {**both[0], **both[1]}))
 def test_what_is_surely_an_input_is_one_to_the_document(item):
     if not surely_input(item):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 TYPES = {"s": "BYTES", "i": "INT64", "b": "BOOL", "n": "FP64"}
@@ -26,7 +26,6 @@ LISTS = st.lists(
 )
 
 
-@settings(max_examples=40)
 @given(LISTS, st.booleans())
 def test_rows_in_json_get_the_doubles_of_predict(v2, rows, nested):
     inputs = [(name, datatype, [row[name] for row in rows]) for name, datatype in TYPES.items()]
@@ -35,7 +34,6 @@ def test_rows_in_json_get_the_doubles_of_predict(v2, rows, nested):
     assert v2.probabilities(v2.infer(inputs)) == v2.predicted(rows)
 
 
-@settings(max_examples=40)
 @given(LISTS, st.booleans())
 def test_rows_in_binary_get_the_doubles_of_predict(v2, rows, column):
     types = {**TYPES, "b": "INT8"}
@@ -48,7 +46,6 @@ def test_rows_in_binary_get_the_doubles_of_predict(v2, rows, column):
     assert v2.probabilities(v2.infer(inputs, parameters=parameters)) == v2.predicted(rows)
 
 
-@settings(max_examples=25)
 @given(st.lists(st.tuples(TEXT, INTEGER, st.booleans(), NUMBER), min_size=1, max_size=9))
 def test_rows_without_missing_values_get_the_doubles_of_predict_in_binary(v2, rows):
     columns = dict(zip(TYPES, zip(*rows, strict=True), strict=True))
