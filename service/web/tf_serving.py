@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from service.core.documents import Strict, fault
 from service.core.features import FieldType
@@ -74,6 +74,8 @@ def create_blueprint(plane: DataPlane) -> Blueprint:
     @blueprint.get(MODEL)
     @blueprint.get(VERSION)
     def model(name: str, version: str | None = None) -> Response:
+        if (version or name).endswith(VERB):
+            raise MethodNotAllowed(valid_methods=["POST"])
         predictor = _asked(plane, name, version)
         status = {"error_code": "OK", "error_message": ""}
         versions = [{"version": predictor.version, "state": "AVAILABLE", "status": status}]

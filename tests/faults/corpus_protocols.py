@@ -4,6 +4,7 @@ import json
 import struct
 
 from corpus import GOOD, JSON, MAX_BODY_BYTES, MAX_ROWS, MODEL, ROUTES, entries
+from corpus_columns import HEADER
 from corpus_json import MALFORMED, TEXT
 
 INFER = ROUTES["open inference"]
@@ -121,7 +122,7 @@ LONG = {"headers": (f"Content-Length: {MAX_BODY_BYTES + 1}",), "body": b"{"}
 
 ENTRIES = [
     *entries("open inference", 400, INFER_MALFORMED, path=INFER),
-    *entries("open inference", 400, INFER_SHAPES, path=INFER),
+    *entries("open inference", 422, INFER_SHAPES, path=INFER),
     *entries("open inference", 422, INFER_INVALID, path=INFER),
     *entries("open inference", 413, {"too long": LONG}, path=INFER),
     *entries(
@@ -139,7 +140,7 @@ ENTRIES = [
     *entries("tensorflow", 400, {name: MALFORMED[name] for name in COMMON}, path=PREDICT),
     *entries(
         "tensorflow",
-        422,
+        400,
         {
             "an array": b"[]",
             "no instances": b"{}",
@@ -156,16 +157,16 @@ ENTRIES = [
         404,
         {
             "no such model": {"path": "/v1/models/nothing:predict"},
-            "no such verb": {"path": f"/v1/models/{MODEL}:classify"},
             "no such version": {"path": f"/v1/models/{MODEL}/versions/0:predict"},
         },
         body=TEXT.encode(),
     ),
     *entries("tensorflow", 405, {"GET": {"method": "GET"}}, path=PREDICT),
+    *entries("tensorflow", 405, {"no such verb": TEXT.encode()}, path=f"/v1/models/{MODEL}:classify"),
     *entries("invocations", 400, {name: MALFORMED[name] for name in COMMON}, path="/invocations"),
-    *entries("invocations", 400, {"CSV without its end": b'carrier\n"'}, path="/invocations", content_type="text/csv"),
+    *entries("invocations", 400, {"CSV without its end": HEADER + b'"'}, path="/invocations", content_type="text/csv"),
     *entries("invocations", 422, INVOCATIONS_INVALID, path="/invocations"),
-    *entries("invocations", 422, {"CSV of other columns": b"a\n1\n"}, path="/invocations", content_type="text/csv"),
+    *entries("invocations", 400, {"CSV of other columns": b"a\n1\n"}, path="/invocations", content_type="text/csv"),
     *entries(
         "invocations",
         413,

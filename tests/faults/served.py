@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = """
 name = "flights"
 label = "late"
+timestamp = "time"
 n_buckets = 128
 [fields.tailnum]
 type = "string"
@@ -62,7 +63,8 @@ def make_small(folder: Path) -> Path:
     """A store whose current version is a model of one field and few buckets."""
     store, events, schema = folder / "small", folder / "events.csv", folder / "small.toml"
     schema.write_text(SCHEMA)
-    events.write_text("late,tailnum\n" + "".join(f"{row % 3 // 2},N{row % 700}\n" for row in range(2_000)))
+    rows = (f"{row % 3 // 2},{row},N{row % 700}\n" for row in range(2_000))
+    events.write_text("late,time,tailnum\n" + "".join(rows))
     version = must(andon("train", events, "--schema", schema, "--store", store, "--holdout", "0.2", folder=folder))
     must(andon("promote", version, "--store", store, "--override", "a test of faults", folder=folder))
     return store
@@ -151,8 +153,15 @@ class Service:
 
     def said(self, words: str) -> set[int]:
         """The processes that logged these words."""
-        pattern = rf"^\[[^]]*\] \[(\d+)\] .*{re.escape(words)}"
-        return {int(pid) for pid in re.findall(pattern, self.log.read_text(errors="replace"), re.MULTILINE)}
+        found = set()
+        for line in self.log.read_text(errors="replace").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # of a full disk, half a line; or what the interpreter itself has to say
+            if words in entry["message"]:
+                found.add(entry["pid"])
+        return found
 
     def ready_workers(self) -> set[int]:
         """The workers that have a model, and run."""

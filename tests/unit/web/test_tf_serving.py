@@ -101,7 +101,7 @@ def test_what_is_wrong_with_a_request_is_a_400_with_the_reason(client, body, err
         ("GET", f"{MODEL}/versions/1", 404),
         ("GET", f"{MODEL}/versions/1/metadata", 404),
         ("GET", f"{MODEL}/labels/stable", 404),
-        ("GET", f"{MODEL}:predict", 404),
+        ("GET", f"{MODEL}:predict", 405),
         ("GET", "/v1", 404),
         ("POST", "/v1/models", 405),
         ("POST", MODEL, 405),
