@@ -14,6 +14,7 @@ from service.web.calls import call_of
 from service.web.dataplane import DataPlane
 from service.web.formats.format import Bounds
 from service.web.front import Front, Guard
+from service.web.nowhere import Nowhere
 from service.web.openapi import Describer
 from service.web.shortcut import Shortcut
 from service.web.stopping import Stopping
@@ -61,7 +62,8 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     guards: list[Guard] = [stopping]
     if tokens or admin_tokens:
         guards.append(Tokens(tokens, admin_tokens, render=render, probe=settings.health_route))
-    shortcut = Shortcut(app.wsgi_app, plane, paths=_predict_paths(settings))
+    nowhere = Nowhere(app.wsgi_app, app.url_map, render)
+    shortcut = Shortcut(nowhere, plane, paths=_predict_paths(settings))
     app.wsgi_app = Front(shortcut, guards=guards, observers=audience.observers)  # type: ignore[method-assign]
     if isinstance(model, LiveModel):
         model.start(wait=min(START_SECONDS, settings.timeout / 3))  # without a model by then, /health says why

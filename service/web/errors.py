@@ -89,8 +89,7 @@ def init_app(app: Flask, renderers: Mapping[str, Renderer] | None = None) -> Ren
     def of_http(error: HTTPException) -> Response | HTTPException:
         if error.code is None or error.code < 400:
             return error  # a redirect is no problem
-        given = error.get_response(request.environ).headers
-        headers = {name: given[name] for name in KEPT_HEADERS if name in given}
+        headers = {name: value for name, value in error.get_headers(request.environ) if name in KEPT_HEADERS}
         return render(Failure(status=HTTPStatus(error.code), detail=error.description or "", headers=headers))
 
     app.register_error_handler(AndonError, lambda error: render(failure_of(error)))

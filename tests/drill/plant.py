@@ -6,7 +6,8 @@
 A defect of ``catalogue.toml`` is planted in a copy of the tree, and ``tox -m line`` is run there: the stages, in their
 order, that a laptop and GitHub run. First the line is run on a copy without a defect, which must pass all of it;
 ``--no-control`` says that it has just passed on this very tree. The defective models of ``models.py`` are trained and
-judged by the installed Andon, as any candidate is. ``--write`` puts the tables into ``docs/pipeline.md``.
+judged by the installed Andon, as any candidate is. ``--write`` puts the tables into ``docs/pipeline.md``: that of the
+stages, and that of the defects if none was left out.
 """
 
 import argparse
@@ -94,7 +95,9 @@ def main(arguments=None):
         with open(summary, "a", encoding="utf-8") as file:
             file.write("\n\n".join([*tables.values(), verdict]) + "\n")
     if options.write:
-        write(**{**tables, "drill": f"{tables['drill']}\n\n{verdict}.\n"})
+        whole = not (options.only or options.kind or options.each_kind)
+        tables["drill"] += f"\n\n{verdict}.\n"
+        write(**(tables if whole else {name: table for name, table in tables.items() if name == "control"}))
     return 1 if wrong else 0
 
 

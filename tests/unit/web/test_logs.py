@@ -106,7 +106,7 @@ def test_what_is_logged_while_a_request_is_answered_bears_its_id():
     assert "request_id" not in json.loads(logs.JsonLines().format(record("hello")))
 
 
-@pytest.mark.parametrize("path", ["/predict", "/nowhere"])
+@pytest.mark.parametrize("path", ["/predict", "/v1/nowhere"])
 def test_an_error_that_nobody_foresaw_bears_the_id_of_its_request(predictor, path, caplog):
     app = create_app(Settings(), predictor=predictor)
 
