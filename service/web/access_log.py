@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from service.web.backlog import Backlog, pieces
+from service.web.backlog import Backlog, ignore, pieces
 from service.web.calls import Call
 from service.web.logs import MOST_BYTES, json_line, printable, timestamp
 
@@ -29,14 +29,15 @@ class AccessLog:
 
     Args:
         file: a descriptor to write to.
+        on_dropped: told :attr:`dropped` each time that something was written.
     """
 
-    def __init__(self, *, as_json: bool, file: int) -> None:
+    def __init__(self, *, as_json: bool, file: int, on_dropped: Callable[[int], None] = ignore) -> None:
         self._line = as_json_line if as_json else as_text_line
         self._file = file
         self._lost = 0
         self._said = 0
-        self._backlog = Backlog(self._write, most=MOST_WAITING)
+        self._backlog = Backlog(self._write, written=lambda: on_dropped(self.dropped), most=MOST_WAITING)
 
     def start(self) -> None:
         """Write from now on whatever is answered."""

@@ -10,6 +10,7 @@ from service.config import Settings
 from service.errors import ConfigError
 from service.live import ModelSource
 from service.web.access_log import AccessLog
+from service.web.backlog import ignore
 from service.web.dataplane import Listener
 from service.web.front import Observer
 from service.web.logs import is_json
@@ -43,6 +44,7 @@ class Audience:
         if settings.request_log is not None:
             request_log = RequestLog(
                 settings.request_log,
+                on_dropped=self._dropped("request"),
                 share=settings.request_log_share,
                 most_bytes=settings.request_log_bytes,
                 most_files=settings.request_log_files,
@@ -52,7 +54,7 @@ class Audience:
             self.listeners.append(request_log)
             self._closing.append(request_log.close)
         if settings.access_log:
-            access_log = AccessLog(as_json=is_json(settings), file=STDERR)
+            access_log = AccessLog(as_json=is_json(settings), file=STDERR, on_dropped=self._dropped("access"))
             access_log.start()
             self.observers.append(access_log)
             self._closing.append(access_log.close)
@@ -60,6 +62,9 @@ class Audience:
             tracing = load_tracing().Tracing()
             self.observers.append(tracing)
             self._closing.append(tracing.close)
+
+    def _dropped(self, log: str) -> Callable[[int], None]:
+        return self.metrics.dropped(log) if self.metrics else ignore
 
     def close(self) -> None:
         """Write what requests left behind; no more of them come."""

@@ -33,6 +33,10 @@ def pieces(lines: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
         yield piece
 
 
+def ignore(dropped: int) -> None:
+    """For a log of which nobody wants to know how many requests it dropped."""
+
+
 class Backlog(Generic[Item]):
     """Items on their way from requests to a writer.
 

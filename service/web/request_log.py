@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 
 from service.core.predictor import Predictor
-from service.web.backlog import Backlog, pieces
+from service.web.backlog import Backlog, ignore, pieces
 from service.web.calls import Call
 from service.web.dataplane import Rows
 from service.web.formats.format import Answer
@@ -61,6 +61,7 @@ class RequestLog:
         share: of all requests, how many of these are kept.
         most_body_bytes: a body whose length nobody stated may have so many.
         chance: gives a number from 0 to below 1.
+        on_dropped: told :attr:`dropped` each time that something was written.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class RequestLog:
         most_files: int,
         most_body_bytes: int,
         chance: Callable[[], float] = random.random,
+        on_dropped: Callable[[int], None] = ignore,
     ) -> None:
         self.written = 0
         self._share = share
@@ -81,6 +83,7 @@ class RequestLog:
         self._lost = 0
         self._trouble: str | None = None
         self._remarks = _Remarks()
+        self._on_dropped = on_dropped
         self._backlog = Backlog(self._write, written=self._remark, most=MOST_WAITING)
 
     def start(self) -> None:
@@ -143,6 +146,7 @@ class RequestLog:
             yield requests, gathered
 
     def _remark(self) -> None:
+        self._on_dropped(self.dropped)
         self._remarks.make(self._trouble, dropped=self.dropped, overflow=self._backlog.dropped, now=time.monotonic())
 
 

@@ -10,6 +10,8 @@ prometheus_client writes the text, but does not count: why is in ``docs/decision
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, request
 
 from service.live import ModelSource
@@ -20,6 +22,7 @@ from service.web.metrics.exposition import Exposition
 from service.web.metrics.monitor import Monitor
 from service.web.metrics.sheets import Seat
 from service.web.metrics.standing import Standing
+from service.web.metrics.table import DROPPED
 from service.web.metrics.traffic import Traffic
 
 
@@ -43,7 +46,19 @@ class Metrics:
             monitor = Monitor(counters, rows_per_second=monitor_rows)
             model.follow(monitor.told)
             self.listeners = (monitor,)
+        self._counters = counters
         self._exposition = Exposition(seat.sheets.all)
+
+    def dropped(self, log: str) -> Callable[[int], None]:
+        """What a log tells how many requests it has dropped, all in all."""
+        place, known = self._counters.place(DROPPED, log), 0
+
+        def told(count: int) -> None:
+            nonlocal known
+            self._counters.add(place, count - known)
+            known = count
+
+        return told
 
     def blueprint(self) -> Blueprint:
         """The blueprint that shows them."""

@@ -55,6 +55,11 @@ SWAPS = Family(
 REFUSALS = Family(
     name="andon_model_refusals_total", help="Times that a worker refused a version, or could not read the store."
 )
+DROPPED = Family(
+    name="andon_log_dropped_total",
+    help="Requests that are not in a log that should have them: they came faster than it is written, or it can't be.",
+    labels=("log",),
+)
 SAMPLED_ROWS = Family(name="andon_sampled_rows_total", help="Rows of the sample that was looked at.")
 SAMPLED_PREDICTIONS = Family(
     name="andon_sampled_predictions",
@@ -73,7 +78,7 @@ SAMPLED_UNSEEN = Family(
 )
 
 COUNTED = (
-    *(REQUESTS, SECONDS, ROWS, BODY_BYTES, STARTS, SWAPS, REFUSALS),
+    *(REQUESTS, SECONDS, ROWS, BODY_BYTES, STARTS, SWAPS, REFUSALS, DROPPED),
     *(SAMPLED_ROWS, SAMPLED_PREDICTIONS, SAMPLED_MISSING, SAMPLED_UNSEEN),
 )
 """What is counted, in the order in which it is shown; summed over the workers that are and that were."""

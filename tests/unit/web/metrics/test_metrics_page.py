@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service import __version__
 from service.config import Settings
 from service.revision import revision
-from service.web import create_app
+from service.web import AUDIENCE, create_app
 from service.web.metrics import sheets, table
 from service.web.metrics.sheet import STATE_BYTES
 from service.web.metrics.sheets import Sheets
@@ -50,6 +50,21 @@ def test_the_documentation_has_every_metric_with_its_labels():
     rows = dict(re.findall(r"^\| `(andon_\w+)` \|(.*?)\|", text, re.MULTILINE))
     found = {name: tuple(re.findall(r"\w+", labels)) for name, labels in rows.items()}
     assert found == {family.name: family.labels for family in (*table.COUNTED, *table.STATES)}
+
+
+def test_requests_that_a_log_dropped_are_counted(tmp_path, predictor):
+    folder = tmp_path / "log"
+    folder.write_bytes(b"")  # where a folder should be: nothing can be written
+    app = create_app(Settings(request_log=folder, access_log=True), predictor=predictor)
+    client = app.test_client()
+    expected = 0
+    for requests in (0, 2, 1):
+        for _ in range(requests):
+            assert client.post("/predict", json={"instances": [GOOD]}).status_code == 200
+        app.extensions[AUDIENCE].close()  # what waits is written
+        expected += requests
+        counts = {key[1]: count for key, count in samples_of(client).items() if key[0] == "andon_log_dropped_total"}
+        assert counts == {"access": 0, "request": expected}
 
 
 def test_requests_are_counted_by_rule_method_and_status(client):
