@@ -38,14 +38,49 @@ def function(name: str, arguments: Sequence[Any], result: Any = None) -> Any:
     return found
 
 
-def array(dtype: DTypeLike, ndim: int = 1) -> Any:
-    """An argument that is a contiguous array of exactly this type and dimension."""
-    return np.ctypeslib.ndpointer(dtype=dtype, ndim=ndim, flags="C_CONTIGUOUS")
+class Array:
+    """An argument that is a contiguous array of exactly this type and dimension.
+
+    It does what ``numpy.ctypeslib.ndpointer`` does, in less than half the time: a request in columns has dozens of it.
+
+    Args:
+        writeable: whether the library writes to it.
+    """
+
+    __slots__ = ("_dtype", "_ndim", "_writeable")
+
+    def __init__(self, dtype: DTypeLike, ndim: int = 1, *, writeable: bool = False) -> None:
+        self._dtype = np.dtype(dtype)
+        self._ndim = ndim
+        self._writeable = writeable
+
+    def from_param(self, given: Any) -> ctypes.c_void_p:
+        """The address, for ctypes, which keeps what it was given until the call has ended.
+
+        Raises:
+            TypeError: it is none.
+        """
+        if not isinstance(given, np.ndarray):
+            raise TypeError("the argument is no array")
+        if given.dtype != self._dtype:
+            raise TypeError(f"the array must have data type {self._dtype}, not {given.dtype}")
+        if given.ndim != self._ndim:
+            raise TypeError(f"the array must have {self._ndim} dimensions, not {given.ndim}")
+        if not given.flags.c_contiguous:
+            raise TypeError("the array must be contiguous")
+        if self._writeable and not given.flags.writeable:
+            raise TypeError("the array must be writeable")
+        return ctypes.c_void_p(given.ctypes.data)
 
 
-def output(dtype: DTypeLike, ndim: int = 1) -> Any:
-    """The same, to be written to."""
-    return np.ctypeslib.ndpointer(dtype=dtype, ndim=ndim, flags=("C_CONTIGUOUS", "WRITEABLE"))
+def array(dtype: DTypeLike, ndim: int = 1) -> Array:
+    """An argument that is read from."""
+    return Array(dtype, ndim)
+
+
+def output(dtype: DTypeLike, ndim: int = 1) -> Array:
+    """An argument that is written to."""
+    return Array(dtype, ndim, writeable=True)
 
 
 class Bitmap:
