@@ -91,6 +91,15 @@ def test_an_absent_value_names_the_field_and_says_that_it_is_required():
     assert str(error) == "hour: expected an integer from -2^63 to 2^63-1 or null, found nothing: the field is required"
 
 
+def test_every_message_has_the_same_words_for_what_a_type_accepts():
+    assert EXPECTED == {
+        "string": "a string of valid Unicode or null",
+        "integer": "an integer from -2^63 to 2^63-1 or null",
+        "boolean": "true, false or null",
+        "number": "a finite number or null",
+    }
+
+
 @given(
     edges=st.sets(st.floats(allow_nan=False, allow_infinity=False), min_size=1).map(sorted),
     value=st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**6), 10**6),
