@@ -4,6 +4,7 @@ import math
 import os
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from load import Load
@@ -57,10 +58,11 @@ def check(service: Service, folder: Path, *, seconds: float) -> list[Line]:
         )
     )
     for place, name in enumerate(("open files", "sockets", "threads"), start=1):
-        first, last = _quarters([max(seen[pid][place] for pid in workers) for _, seen, _ in samples])
-        lines.append(_counted(f"{name} of a worker", first, last))
-    first, last = _quarters([files for _, _, files in samples])
-    lines.append(_counted("files of metrics", first, last))
+        # Connections come and go; what is never closed stays, and raises the least that there are.
+        of = min if name == "sockets" else max
+        counts = [sum(seen[pid][place] for pid in workers) for _, seen, _ in samples]
+        lines.append(_counted(f"{name} of the workers", counts, of))
+    lines.append(_counted("files of metrics", [files for _, _, files in samples], max))
     return lines
 
 
@@ -77,14 +79,13 @@ def _seen(pid: int) -> tuple[float, int, int, int]:
     return resident_mib(pid), n_files(pid), n_sockets(pid), n_threads(pid)
 
 
-def _quarters(values: list[int]) -> tuple[int, int]:
-    """The most in the first and in the last quarter."""
-    quarter = max(1, len(values) // 4)
-    return max(values[:quarter]), max(values[-quarter:])
-
-
-def _counted(what: str, first: int, last: int) -> Line:
-    return Line(what=what, asked="flat", measured=f"{first} at most at first, {last} at the end", met=last <= first)
+def _counted(what: str, counts: list[int], of: Callable[[list[int]], int]) -> Line:
+    """The least or the most in the first quarter of the counts, and in the last."""
+    quarter = max(1, len(counts) // 4)
+    first, last = of(counts[:quarter]), of(counts[-quarter:])
+    word = "least" if of is min else "most"
+    measured = f"{first} at {word} at first, {last} at the end"
+    return Line(what=what, asked="flat", measured=measured, met=last <= first)
 
 
 def _metric_files(folder: Path) -> int:
