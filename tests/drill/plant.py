@@ -95,9 +95,10 @@ def main(arguments=None):
         with open(summary, "a", encoding="utf-8") as file:
             file.write("\n\n".join([*tables.values(), verdict]) + "\n")
     if options.write:
-        whole = not (options.only or options.kind or options.each_kind)
         tables["drill"] += f"\n\n{verdict}.\n"
-        write(**(tables if whole else {name: table for name, table in tables.items() if name == "control"}))
+        if options.only or options.kind or options.each_kind:
+            del tables["drill"]
+        write(**tables)
     return 1 if wrong else 0
 
 
