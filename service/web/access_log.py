@@ -29,15 +29,14 @@ class AccessLog:
 
     Args:
         file: a descriptor to write to.
-        on_dropped: told :attr:`dropped` each time that something was written.
+        on_dropped: see ``Backlog``.
     """
 
     def __init__(self, *, as_json: bool, file: int, on_dropped: Callable[[int], None] = ignore) -> None:
         self._line = as_json_line if as_json else as_text_line
         self._file = file
-        self._lost = 0
         self._said = 0
-        self._backlog = Backlog(self._write, written=lambda: on_dropped(self.dropped), most=MOST_WAITING)
+        self._backlog = Backlog(self._write, most=MOST_WAITING, on_dropped=on_dropped)
 
     def start(self) -> None:
         """Write from now on whatever is answered."""
@@ -46,7 +45,7 @@ class AccessLog:
     @property
     def dropped(self) -> int:
         """How many requests are not in the log, because nobody read it fast enough, or it can't be written."""
-        return self._backlog.dropped + self._lost
+        return self._backlog.dropped
 
     def answered(self, call: Call) -> None:
         """See ``front.Observer``."""
@@ -57,17 +56,18 @@ class AccessLog:
         """Write what is left."""
         self._backlog.close()
 
-    def _write(self, lines: list[bytes]) -> None:
-        dropped = self.dropped
+    def _write(self, lines: list[bytes]) -> int:
+        dropped, lost = self.dropped, 0
         if dropped > self._said:
             lines.append(self._line(_remark(dropped - self._said, time.time())).encode())
         for piece in pieces(lines, MOST_BYTES):  # what a pipe takes whole
             try:
                 os.write(self._file, b"".join(piece))  # of a pipe or a file, all of it
             except OSError:
-                self._lost += len(piece)
-        if self.dropped == dropped:
+                lost += len(piece)
+        if not lost and self.dropped == dropped:
             self._said = dropped
+        return lost
 
 
 def facts(call: Call, now: float) -> dict[str, Any]:

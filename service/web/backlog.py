@@ -40,19 +40,30 @@ def ignore(dropped: int) -> None:
 class Backlog(Generic[Item]):
     """Items on their way from requests to a writer.
 
+    Attributes:
+        overflow: how many items found no room.
+
     Args:
-        write: gets all the items that came since its last call, in order. It runs apart (``watcher.apart``): it raises
-            nothing, does not log and takes no lock.
+        write: gets all the items that came since its last call, in order, and gives how many of them it could not
+            write. It runs apart (``watcher.apart``): it raises nothing, does not log and takes no lock.
         written: called after each ``write``, where it is allowed to log.
         most: of the items that wait, the sum of their sizes; of those that are being written, as much again.
+        on_dropped: told :attr:`dropped` after each ``write``.
     """
 
     def __init__(
-        self, write: Callable[[list[Item]], None], *, most: int, written: Callable[[], None] = lambda: None
+        self,
+        write: Callable[[list[Item]], int],
+        *,
+        most: int,
+        written: Callable[[], None] = lambda: None,
+        on_dropped: Callable[[int], None] = ignore,
     ) -> None:
-        self.dropped = 0
+        self.overflow = 0
+        self._lost = 0
         self._write = write
         self._written = written
+        self._on_dropped = on_dropped
         self._most = most
         self._items: list[Item] = []
         self._size = 0
@@ -68,11 +79,16 @@ class Backlog(Generic[Item]):
         """Leave an item to be written; whether there was room for it."""
         with self._lock:
             if self._size + size > self._most:
-                self.dropped += 1
+                self.overflow += 1
                 return False
             self._items.append(item)
             self._size += size
             return True
+
+    @property
+    def dropped(self) -> int:
+        """How many items were not written: they found no room, or could not be."""
+        return self.overflow + self._lost
 
     def close(self) -> None:
         """Write what is left, unless the writer hangs, and no more."""
@@ -87,7 +103,11 @@ class Backlog(Generic[Item]):
             return
         self._writing = True
         try:
-            apart(partial(self._write, items))
+            apart(partial(self._write_counting, items))
         finally:
             self._writing = False
+        self._on_dropped(self.dropped)
         self._written()
+
+    def _write_counting(self, items: list[Item]) -> None:
+        self._lost += self._write(items)

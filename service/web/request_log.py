@@ -61,7 +61,7 @@ class RequestLog:
         share: of all requests, how many of these are kept.
         most_body_bytes: a body whose length nobody stated may have so many.
         chance: gives a number from 0 to below 1.
-        on_dropped: told :attr:`dropped` each time that something was written.
+        on_dropped: see ``Backlog``.
     """
 
     def __init__(
@@ -80,11 +80,9 @@ class RequestLog:
         self._chance = chance
         self._most_body_bytes = most_body_bytes
         self._files = RequestFiles(folder, most_bytes=most_bytes, most_files=most_files)
-        self._lost = 0
         self._trouble: str | None = None
         self._remarks = _Remarks()
-        self._on_dropped = on_dropped
-        self._backlog = Backlog(self._write, written=self._remark, most=MOST_WAITING)
+        self._backlog = Backlog(self._write, most=MOST_WAITING, written=self._remark, on_dropped=on_dropped)
 
     def start(self) -> None:
         """Write from now on what is kept."""
@@ -94,7 +92,7 @@ class RequestLog:
     @property
     def dropped(self) -> int:
         """How many requests should have been kept, and are not."""
-        return self._backlog.dropped + self._lost
+        return self._backlog.dropped
 
     def predicted(self, call: Call, predictor: Predictor, answer: Answer, rows: Rows) -> None:
         """See ``dataplane.Listener``."""
@@ -114,16 +112,17 @@ class RequestLog:
 
     # The rest is for the one that writes. Apart, nothing may be logged: it is said afterwards.
 
-    def _write(self, kept: list[_Kept]) -> None:
+    def _write(self, kept: list[_Kept]) -> int:
         self._trouble = None
+        before = self.written
         for requests, lines in self._gathered(kept):
             try:
                 for piece in pieces(lines, PIECE_BYTES):
                     self._files.append(b"".join(piece))
                 self.written += requests
             except OSError as error:
-                self._lost += requests
                 self._trouble = error.strerror or type(error).__name__
+        return len(kept) - (self.written - before)
 
     def _gathered(self, kept: list[_Kept]) -> Iterator[tuple[int, list[bytes]]]:
         """The lines of as many requests as make a piece, and how many they are."""
@@ -133,7 +132,6 @@ class RequestLog:
             try:
                 lines = _lines(each)
             except Exception as error:  # whatever it is: the others are written
-                self._lost += 1
                 self._trouble = f"a request can't be written as JSON: {type(error).__name__}"
                 continue
             gathered += lines
@@ -146,8 +144,7 @@ class RequestLog:
             yield requests, gathered
 
     def _remark(self) -> None:
-        self._on_dropped(self.dropped)
-        self._remarks.make(self._trouble, dropped=self.dropped, overflow=self._backlog.dropped, now=time.monotonic())
+        self._remarks.make(self._trouble, dropped=self.dropped, overflow=self._backlog.overflow, now=time.monotonic())
 
 
 class _Remarks:

@@ -20,6 +20,7 @@ class Written:
         self.came.set()
         assert self.open.wait(20)
         self.items += items
+        return 0
 
 
 @pytest.fixture
@@ -83,6 +84,17 @@ def test_several_threads_lose_nothing(written):
         thread.join()
     backlog.close()
     assert sorted(written.items) == [(first, index) for first in range(4) for index in range(500)]
+
+
+def test_what_found_no_room_and_what_could_not_be_written_is_dropped_and_told():
+    told = []
+    backlog = Backlog(lambda items: len(items) - 1, most=3, on_dropped=told.append)
+    for items, dropped in ((4, 3), (2, 4), (1, 4)):
+        for item in range(items):
+            backlog.put(item, 1)
+        backlog.close()
+        assert backlog.dropped == dropped
+    assert (backlog.overflow, told) == (1, [3, 4, 4])
 
 
 @pytest.mark.parametrize(
