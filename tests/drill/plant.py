@@ -198,7 +198,8 @@ class Drill:
         return {
             **outer,
             **({"PYTEST_XDIST_AUTO_NUM_WORKERS": str(cores)} if cores else {}),
-            "PYTEST_ADDOPTS": shlex.join(["--exitfirst", *nearest]),
+            # Else pytest takes the nearest for a part of its other argument, and runs them in their place.
+            "PYTEST_ADDOPTS": shlex.join(["--exitfirst", "--keep-duplicates", *nearest]),
             "MYPY_CACHE_DIR": str(self._folder / f"mypy-{place}"),
             "ANDON_STAGES": str(journal),
             "ANDON_IMAGE": f"andon-drill-{place}",
