@@ -2,13 +2,17 @@
 
 What is done there is Arrow's reading and our kernels, which both let other threads run; so two cores read, hash, learn
 and count at once, and no more than a few items are in memory.
+
+Ctrl-C may come at any moment, and must not leave anyone waiting. A lock that is written in Python (``Condition``, and
+so ``Future`` and ``Event``) stays taken for good if it is interrupted right after it was acquired, and the other thread
+then waits for it forever. So threads meet here at ``SimpleQueue`` only, which is written in C and whole at any moment.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import _thread
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,19 +23,65 @@ DEPTH = 2
 _END = object()
 
 
+class Aside:
+    """Another thread, which makes calls one after the other; a context manager that ends it.
+
+    At the end calls that have not begun are left out, and the one that is being made is waited for.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+        self._over: SimpleQueue[None] = SimpleQueue()
+        self._wanted = True
+        # Not a `Thread`, whose start waits for an `Event`; nor does the interpreter wait for this one when it ends.
+        _thread.start_new_thread(self._run, ())
+
+    def __enter__(self) -> Aside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, once."""
+        self._wanted = False
+        self._calls.put(None)
+        self._over.get()
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> None:
+        """Have a call made; each has to be asked for its ``result``, or the end comes."""
+        self._calls.put((call, arguments))
+
+    def result(self) -> Any:
+        """What the first of the calls returned whose result nobody took yet; what it raised is raised here."""
+        value, error = self._outcomes.get()
+        if error is not None:
+            raise error
+        return value
+
+    def _run(self) -> None:
+        while (asked := self._calls.get()) is not None and self._wanted:
+            call, arguments = asked
+            try:
+                self._outcomes.put((call(*arguments), None))
+            except BaseException as error:  # noqa: B036 - raised where the result is asked for
+                self._outcomes.put((None, error))
+            del asked, call, arguments  # or a batch would live until the next one comes
+        self._over.put(None)
+
+
 def ahead(items: Iterator[T]) -> Iterator[T]:
     """The same items, in their order, each of them made in another thread before it is asked for.
 
-    What making one raises is raised here, in its place. Closed early, it waits for those that are being made.
+    What making one raises is raised here, in its place. Closed early, it waits for the one that is being made.
     """
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
-    try:
-        pending: deque[Future[Any]] = deque(pool.submit(next, items, _END) for _ in range(DEPTH))
-        while (item := pending.popleft().result()) is not _END:
-            pending.append(pool.submit(next, items, _END))
+    with Aside() as aside:
+        for _ in range(DEPTH):
+            aside.submit(next, items, _END)
+        while (item := aside.result()) is not _END:
+            aside.submit(next, items, _END)
             yield item
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class Behind:
@@ -41,21 +91,24 @@ class Behind:
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="behind")
-        self._pending: deque[Future[Any]] = deque()
+        self._aside = Aside()
+        self._waiting = 0
 
     def __enter__(self) -> Behind:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        try:
-            while self._pending and error is None:
-                self._pending.popleft().result()
-        finally:
-            self._pool.shutdown(cancel_futures=True)
+        with self._aside:
+            while self._waiting and error is None:
+                self._take()
 
     def submit(self, call: Callable[..., object], *arguments: object) -> None:
         """Have a call made; wait, if ``DEPTH`` of them wait already."""
-        while len(self._pending) >= DEPTH:
-            self._pending.popleft().result()
-        self._pending.append(self._pool.submit(call, *arguments))
+        while self._waiting >= DEPTH:
+            self._take()
+        self._aside.submit(call, *arguments)
+        self._waiting += 1
+
+    def _take(self) -> None:
+        self._waiting -= 1
+        self._aside.result()

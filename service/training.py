@@ -7,7 +7,6 @@ those of predicting tomorrow from yesterday (Blum et al. 1999). Later passes see
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -29,7 +28,7 @@ from service.errors import EventsError
 from service.events import Batch, Events, RowSample, holdout_cutoff
 from service.events.columns import MICROSECONDS
 from service.kernels.hashing import fold_hashes
-from service.pipeline import Behind, ahead
+from service.pipeline import Aside, Behind, ahead
 from service.spool import Spool
 from service.store import Store
 
@@ -146,18 +145,19 @@ class _Digests:
 
     def __init__(self, events: Events) -> None:
         self._wanted = True
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="digests")
-        self._future = self._pool.submit(events.digests, proceed=lambda: self._wanted)
+        self._aside = Aside()
+        self._aside.submit(lambda: events.digests(proceed=lambda: self._wanted))
 
     def __enter__(self) -> _Digests:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._wanted = False
-        self._pool.shutdown()
+        self._aside.close()
 
     def result(self) -> list[dict[str, str | int]]:
-        return self._future.result()
+        digests: list[dict[str, str | int]] = self._aside.result()
+        return digests
 
 
 def _golden_instances(rows: list[dict[str, Any]], schema: Schema) -> list[dict[str, Any]]:
