@@ -10,7 +10,7 @@ from service.core.model import LinearModel
 from service.core.predictor import Predictor
 from service.errors import EventsError
 from service.events import Events
-from service.events.files import BATCH_ROWS
+from service.events import files
 from service.scoring import score
 
 FORMATS = [".parquet", ".csv", ".ndjson", ".jsonl"]
@@ -67,20 +67,23 @@ def test_no_rows_make_a_file_with_no_rows(tmp_path, predictor, events, suffix):
         assert read(out) == []
 
 
-def test_many_batches_make_one_file(tmp_path, predictor, events, instances):
-    n_rows = BATCH_ROWS + 3
-    out = tmp_path / "out.parquet"
+def test_many_batches_make_one_file(tmp_path, predictor, events, instances, monkeypatch):
+    monkeypatch.setattr(files, "BATCH_ROWS", 100)
+    n_rows, out = 203, tmp_path / "out.parquet"
     assert score(predictor, events([instances[0]] * n_rows), out) == n_rows
     assert read(out) == predictor.predict_rows(instances[:1]) * n_rows
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_an_error_in_the_last_row_leaves_the_old_file_and_nothing_else(tmp_path, predictor, events, instances, suffix):
+def test_an_error_in_the_last_row_leaves_the_old_file_and_nothing_else(
+    tmp_path, predictor, events, instances, suffix, monkeypatch
+):
+    monkeypatch.setattr(files, "BATCH_ROWS", 100)
     out = tmp_path / f"out{suffix}"
     out.write_bytes(b"the old file")
     before = sorted(path.name for path in tmp_path.iterdir())
-    data = events([*[instances[0]] * (BATCH_ROWS + 1), {**instances[0], "hour": "7"}])
-    with pytest.raises(EventsError, match=f"row {BATCH_ROWS + 2}, column 'hour'"):
+    data = events([*[instances[0]] * 101, {**instances[0], "hour": "7"}])
+    with pytest.raises(EventsError, match="row 102, column 'hour'"):
         score(predictor, data, out)
     assert out.read_bytes() == b"the old file"
     assert sorted({path.name for path in tmp_path.iterdir()} - {"events.ndjson"}) == before

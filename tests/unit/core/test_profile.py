@@ -45,10 +45,9 @@ def naive_auc(values, labels):
     """Each row by the odds of its value so far against those of all rows so far, rounded, and then scikit-learn."""
     if len(set(labels)) < 2:
         return None
-    ones, rows = Counter(), Counter()
+    ones, rows, before = Counter(), Counter(), 0
     scores = []
     for number, (value, label) in enumerate(zip(values, labels, strict=True)):
-        before = sum(ones.values())
         if 0 < before < number:
             base = before / number
             rate = (ones[value] + 4 * base) / (rows[value] + 4)
@@ -58,6 +57,7 @@ def naive_auc(values, labels):
             scores.append(0.5)
         rows[value] += 1
         ones[value] += label
+        before += label
     auc = roc_auc_score(labels, np.rint(np.array(scores) * 16_384))
     return max(auc, 1 - auc)
 

@@ -43,7 +43,7 @@ def _url_builders_are_compiled_once():
     Rule._compile_builder = compile_builder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def predictor():
     weights = np.random.default_rng(7).normal(size=257).astype(np.float32)
     return Predictor(schema=SCHEMA, model=LinearModel(weights), version="by-hand")

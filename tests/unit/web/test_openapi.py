@@ -1,13 +1,18 @@
 """The description: it has every route, it is of the model that answers, and its examples are answered as it says."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import orjson
 import pytest
 from werkzeug.routing import Map, Rule
 
 from service.config import Settings
 from service.core.features import INT64_MAX, INT64_MIN
+from service.core.model import LinearModel
+from service.core.predictor import Predictor
+from service.web import create_app
 from service.web.descriptions import FAMILIES
 from service.web.descriptions.components import SECURITY
 from service.web.descriptions.document import describe, shape_of
@@ -182,7 +187,9 @@ def test_operations_name_the_token_that_they_take(predictor, tokens, predict, me
         assert ({"401", "403"} <= set(operation["responses"])) == (scheme is not None)
 
 
-def test_names_from_a_schema_are_data(app, predictor):
-    predictor.name = 'a"b</script>{model}'
-    document = app.test_client().get("/openapi.json").json
+def test_names_from_a_schema_are_data(predictor):
+    schema = replace(predictor.schema, name='a"b</script>{model}')
+    model = LinearModel(np.zeros(schema.n_buckets + 1, dtype=np.float32))
+    named = Predictor(schema=schema, model=model, version="by-hand")
+    document = create_app(Settings(), predictor=named).test_client().get("/openapi.json").json
     assert 'a"b</script>{model}' in document["info"]["description"]

@@ -52,12 +52,12 @@ ROUTES = {
 OTHERS = ["/predict/", "/v1/models/other:predict", "/v1/models/clicks/versions/1:predict", "/v1/models/clicks:predict/"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(predictor):
     return create_app(SETTINGS, predictor=predictor)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def through_flask(predictor):
     """A client of an application without the short way."""
     app = create_app(SETTINGS, predictor=predictor)

@@ -102,6 +102,7 @@ def test_after_an_error_the_connection_is_not_used_again():
 
 CONFIG = Config()
 TRUSTED, STRANGER = ("127.0.0.1", 1), ("192.0.2.1", 1)
+PEERS = [TRUSTED, STRANGER, ""]
 HEADS = [
     b"POST /predict?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX-Twice: 1\r\nX-Twice: 2\r\n\r\n",
     b"GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
@@ -143,13 +144,20 @@ def meant(kind, head, peer):
     return [getattr(request, name) for name in MEANT], type(request.body.reader), request.should_close()
 
 
-@pytest.mark.parametrize("peer", [TRUSTED, STRANGER, ""])
-@pytest.mark.parametrize("head", HEADS)
-def test_a_head_means_the_same_each_time_and_what_gunicorn_makes_of_it(head, peer):
+@pytest.fixture(scope="module")
+def heads():
+    """What is kept once all peers have sent all heads."""
     heads = Heads()
-    for each in (TRUSTED, STRANGER, ""):  # what is kept for one peer is not another's
-        for other in HEADS:
-            meant(partial(Request, heads), other, each)
+    for peer in PEERS:
+        for head in HEADS:
+            meant(partial(Request, heads), head, peer)
+    return heads
+
+
+@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_means_the_same_each_time_and_what_gunicorn_makes_of_it(heads, head, peer):
+    """What is kept for one peer is not another's."""
     expected = meant(message.Request, head, peer)
     assert [meant(partial(Request, heads), head, peer) for _ in range(3)] == [expected] * 3
 
