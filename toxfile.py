@@ -1,7 +1,8 @@
-"""What tox tells of each stage when it ends: a line of the job's summary on GitHub, a line of JSON where one is asked.
+"""Which Python a stage has, and what tox tells of each when it ends.
 
-``GITHUB_STEP_SUMMARY`` and ``ANDON_STAGES`` name files to which they are appended. The seconds are those since the
-stage before, so that making the environment and the wheel counts.
+That is a line of the job's summary on GitHub, and a line of JSON where one is asked: ``GITHUB_STEP_SUMMARY`` and
+``ANDON_STAGES`` name files to which they are appended. The seconds are those since the stage before, so that making the
+environment and the wheel counts.
 """
 
 from __future__ import annotations
@@ -10,10 +11,22 @@ import json
 import os
 import time
 
+from tox.config.sets import EnvConfigSet
 from tox.plugin import impl
+from tox.session.state import State
 from tox.tox_env.api import ToxEnv
+from virtualenv.discovery.builtin import get_interpreter
 
 _ended = [time.monotonic()]
+
+
+@impl
+def tox_add_env_config(env_conf: EnvConfigSet, state: State) -> None:
+    """Of several ``base_python`` the first that is there; tox-uv looks at the first alone, tox at each."""
+    wanted = env_conf["base_python"]
+    if len(wanted) > 1:
+        there = (get_interpreter(each, []) for each in wanted)
+        wanted[:] = next(([found.system_executable] for found in there if found), wanted)
 
 
 @impl
