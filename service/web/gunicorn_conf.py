@@ -15,10 +15,11 @@ from typing import Any
 
 from service.config import Settings
 from service.web import STOPPING, close
-from service.web.stopping import Flag, drain
-from service.web.tls import context_of
 from service.web.metrics import sheets
 from service.web.metrics.sheets import Sheets
+from service.web.refusals import replace_pages
+from service.web.stopping import Flag, drain
+from service.web.tls import context_of
 from service.web.turns import Turns
 
 _settings = Settings.from_environ()
@@ -62,6 +63,8 @@ _places = 4 * workers
 _turns = Turns(_places) if workers > 1 else None
 _sheets = Sheets(_places) if _settings.metrics else None
 _stopping = Flag()
+
+replace_pages()
 
 
 def ssl_context(config: Any, default_factory: Any) -> ssl.SSLContext | None:

@@ -73,6 +73,16 @@ MALFORMED = {
 }
 
 
+@pytest.mark.parametrize("head", [b"GET /predict?user=SECRET HTTP/9", b"SECRET", b"GET / HTTP/1.1\r\nSECRET"])
+def test_what_is_not_http_is_refused_in_our_own_words(server, head):
+    answer = send(server.port, head + b"\r\n\r\n")
+    assert statuses(answer) == [400]
+    assert b"\r\nContent-Type: application/problem+json\r\n" in answer
+    assert b"SECRET" not in answer
+    assert "SECRET" not in server.log.read_text()
+    assert server.ready()
+
+
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_chunked_body_is_400(server, body):
     assert statuses(send(server.port, request(CHUNKED, body=body))) == [400]
