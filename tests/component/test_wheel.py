@@ -44,41 +44,62 @@ def run_in_source(source, program, *arguments, **environ):
     return subprocess.run(command, cwd=source, env=env, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.skipif(build.system_compiler() is None, reason="there is no C compiler on this machine")
-def test_a_wheel_holds_the_library_instead_of_the_c_and_serves_every_python(source, tmp_path):
-    # What an earlier build left behind is not in it.
-    stale = source / "build" / f"lib.{os.uname().sysname.lower()}-{os.uname().machine}-{sys.implementation.cache_tag}"
-    (stale / "service").mkdir(parents=True)
-    (stale / "service" / "gone.py").touch()
-    name = in_source(source, BUILD, tmp_path)
-    assert re.fullmatch(r"andon-[\d.]+-py3-none-linux_\w+\.whl", name)
-    with ZipFile(tmp_path / name) as wheel:
+@pytest.fixture(scope="module")
+def wheels(source, tmp_path_factory):
+    """Two wheels, by another builder, elsewhere, at another time; and where an earlier build left something behind."""
+    if build.system_compiler() is None:
+        pytest.skip("there is no C compiler on this machine")
+    wheels = []
+    for mode in (0o600, 0o664):
+        out = tmp_path_factory.mktemp("out")
+        folder = shutil.copytree(source, out / f"source of {mode}")
+        if not wheels:
+            tag = f"{os.uname().sysname.lower()}-{os.uname().machine}-{sys.implementation.cache_tag}"
+            stale = folder / "build" / f"lib.{tag}" / "service"
+            stale.mkdir(parents=True)
+            (stale / "gone.py").touch()
+        for path in filter(Path.is_file, folder.rglob("*")):
+            os.utime(path, (mode, mode))
+            path.chmod(mode)
+        name = in_source(folder, BUILD, out, ANDON_REVISION="8973F0B-dirty", SOURCE_DATE_EPOCH="1790000000")
+        wheels.append(out / name)
+    return wheels
+
+
+def test_a_wheel_holds_the_library_instead_of_the_c_and_serves_every_python(wheels):
+    assert re.fullmatch(r"andon-[\d.]+-py3-none-linux_\w+\.whl", wheels[0].name)
+    with ZipFile(wheels[0]) as wheel:
         kernels = {Path(path).name for path in wheel.namelist() if path.startswith("service/kernels/")}
         assert wheel.read(f"service/kernels/{build.LIBRARY}").startswith(b"\x7fELF")
         assert "service/gone.py" not in wheel.namelist()
-        assert "service/revision.txt" not in wheel.namelist()  # nobody said, and the folder is no checkout
         assert not any(".data/" in path for path in wheel.namelist())
     python = {path.name for path in (ROOT / "service" / "kernels").glob("*.py")}
     assert kernels == {*python, build.LIBRARY}
 
 
-@pytest.mark.skipif(build.system_compiler() is None, reason="there is no C compiler on this machine")
-def test_the_same_revision_gives_the_same_wheel_to_the_byte_and_is_in_it(source, tmp_path):
-    wheels = []
-    for mode in (0o600, 0o664):  # by another builder, elsewhere, at another time
-        folder, out = tmp_path / f"source of {mode}", tmp_path / f"wheel of {mode}"
-        shutil.copytree(source, folder)
-        for path in filter(Path.is_file, folder.rglob("*")):
-            os.utime(path, (mode, mode))
-            path.chmod(mode)
-        out.mkdir()
-        name = in_source(folder, BUILD, out, ANDON_REVISION="8973F0B-dirty", SOURCE_DATE_EPOCH="1790000000")
-        wheels.append(out / name)
+def test_the_same_revision_gives_the_same_wheel_to_the_byte_and_is_in_it(wheels):
     assert wheels[0].read_bytes() == wheels[1].read_bytes()
     with ZipFile(wheels[0]) as wheel:
         assert wheel.read("service/revision.txt") == b"8973f0b-dirty\n"
         (record,) = (path for path in wheel.namelist() if path.endswith(".dist-info/RECORD"))
         assert b"\nservice/revision.txt,sha256=" in wheel.read(record)
+
+
+COMPILER = """#!/bin/sh
+while [ "$1" != -o ]; do shift; done
+echo compiled > "$2"
+"""
+
+
+def test_without_a_revision_the_wheel_names_none(source, tmp_path):
+    """Nobody said, and the folder is no checkout."""
+    compiler = tmp_path / "cc"
+    compiler.write_text(COMPILER)
+    compiler.chmod(0o700)
+    name = in_source(source, BUILD, tmp_path, CC=str(compiler))
+    with ZipFile(tmp_path / name) as wheel:
+        assert wheel.read(f"service/kernels/{build.LIBRARY}") == b"compiled\n"
+        assert "service/revision.txt" not in wheel.namelist()
 
 
 NO_REVISIONS = ["main", "8973f0", "8973f0b-", "8973f0b-dirty-dirty", "8973f0b\n", "a" * 65, "١٢٣٤٥٦٧"]
