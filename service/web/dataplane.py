@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import orjson
+from werkzeug.exceptions import NotFound
 
 from service.core.columns import Column
 from service.core.predictor import Predictor
@@ -53,6 +54,20 @@ class DataPlane:
         """
         predictor = self.model.predictor()
         call.model, call.version = predictor.name, predictor.version
+        return predictor
+
+    def named(self, call: Call, name: str, version: str | None) -> Predictor:
+        """The predictor for a request that says which model it asks, and perhaps which version of it.
+
+        Raises:
+            NoModel: there is no verified model.
+            NotFound: another one answers.
+        """
+        predictor = self.predictor(call)
+        if name != predictor.name:
+            raise NotFound(f"no model of this name answers here; {predictor.name} does")
+        if version is not None and version != predictor.version:
+            raise NotFound(f"this version does not answer; {predictor.version} does")
         return predictor
 
     def status(self) -> Status:

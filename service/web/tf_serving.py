@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.exceptions import MethodNotAllowed
 
 from service.core.documents import Strict, fault
 from service.core.features import FieldType
@@ -76,7 +76,7 @@ def create_blueprint(plane: DataPlane) -> Blueprint:
     def model(name: str, version: str | None = None) -> Response:
         if (version or name).endswith(VERB):
             raise MethodNotAllowed(valid_methods=["POST"])
-        predictor = _asked(plane, name, version)
+        predictor = plane.named(call_of(request.environ), name, version)
         status = {"error_code": "OK", "error_message": ""}
         versions = [{"version": predictor.version, "state": "AVAILABLE", "status": status}]
         return _document({"name": predictor.name, "ready": True, "model_version_status": versions})
@@ -84,13 +84,13 @@ def create_blueprint(plane: DataPlane) -> Blueprint:
     @blueprint.get(f"{MODEL}/metadata")
     @blueprint.get(f"{VERSION}/metadata")
     def metadata(name: str, version: str | None = None) -> Response:
-        return _document(_metadata(_asked(plane, name, version)))
+        return _document(_metadata(plane.named(call_of(request.environ), name, version)))
 
     @blueprint.post(MODEL + VERB)
     @blueprint.post(VERSION + VERB)
     def predict(name: str, version: str | None = None) -> Response:
         call = call_of(request.environ)
-        predictor = _asked(plane, name, version)
+        predictor = plane.named(call, name, version)
         body = receive(plane, request.environ)
         answer = plane.predict_json(call, predictor, body)
         if answer is not None:
@@ -121,16 +121,6 @@ def render_failure(failure: Failure) -> Response:
     status = HTTPStatus.BAD_REQUEST if failure.status == HTTPStatus.UNPROCESSABLE_ENTITY else failure.status
     text = "; ".join([failure.detail, *map(str, failure.problems)])
     return Response(orjson.dumps({"error": text}), status=status.value, mimetype="application/json")
-
-
-def _asked(plane: DataPlane, name: str, version: str | None) -> Predictor:
-    """The predictor that answers, if it is the one that is asked."""
-    predictor = plane.predictor(call_of(request.environ))
-    if name != predictor.name:
-        raise NotFound("no model of this name answers here; /v1/models lists the one that does")
-    if version is not None and version != predictor.version:
-        raise NotFound("another version of the model answers")
-    return predictor
 
 
 def _metadata(predictor: Predictor) -> dict[str, Any]:

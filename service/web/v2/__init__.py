@@ -6,9 +6,7 @@ A request is tensors, one a field. They become columns of the core and take the 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import NotFound
 
-from service.core.predictor import Predictor
 from service.web.calls import call_of
 from service.web.dataplane import DataPlane
 from service.web.exchange import receive
@@ -41,30 +39,21 @@ def create_blueprint(plane: DataPlane) -> Blueprint:
     @blueprint.get("/models/<model>")
     @blueprint.get("/models/<model>/versions/<version>")
     def model_metadata(model: str, version: str | None = None) -> Response:
-        return answer(metadata.model(_predictor(plane, model, version)))
+        return answer(metadata.model(plane.named(call_of(request.environ), model, version)))
 
     @blueprint.get("/models/<model>/ready")
     @blueprint.get("/models/<model>/versions/<version>/ready")
     def model_ready(model: str, version: str | None = None) -> Response:
-        return answer({"name": _predictor(plane, model, version).name, "ready": True})
+        return answer({"name": plane.named(call_of(request.environ), model, version).name, "ready": True})
 
     @blueprint.post("/models/<model>/infer")
     @blueprint.post("/models/<model>/versions/<version>/infer")
     def infer(model: str, version: str | None = None) -> Response:
         environ = request.environ
-        predictor = _predictor(plane, model, version)
+        call = call_of(environ)
+        predictor = plane.named(call, model, version)
         given = inference.read(receive(plane, environ), environ.get(inference.HEADER_LENGTH))
         columns = tensors.columns(given, predictor.schema, max_rows=plane.bounds.max_rows)
-        return inference.render(plane.predict_columns(call_of(environ), predictor, columns), predictor, given)
+        return inference.render(plane.predict_columns(call, predictor, columns), predictor, given)
 
     return blueprint
-
-
-def _predictor(plane: DataPlane, model: str, version: str | None) -> Predictor:
-    """The predictor that answers, if it is the one that is asked for."""
-    predictor = plane.predictor(call_of(request.environ))
-    if model != predictor.name:
-        raise NotFound(f"no model of this name answers here; {predictor.name} does")
-    if version is not None and version != predictor.version:
-        raise NotFound(f"this version does not answer; {predictor.version} does")
-    return predictor
