@@ -27,13 +27,16 @@ class Aside:
     """Another thread, which makes calls one after the other; a context manager that ends it.
 
     At the end calls that have not begun are left out, and the one that is being made is waited for.
+
+    Attributes:
+        wanted: until the end; a call that takes long may look, and stop.
     """
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
         self._outcomes: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
         self._over: SimpleQueue[None] = SimpleQueue()
-        self._wanted = True
+        self.wanted = True
         # Not a `Thread`, whose start waits for an `Event`; nor does the interpreter wait for this one when it ends.
         _thread.start_new_thread(self._run, ())
 
@@ -41,11 +44,7 @@ class Aside:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End it, once."""
-        self._wanted = False
+        self.wanted = False
         self._calls.put(None)
         self._over.get()
 
@@ -61,7 +60,7 @@ class Aside:
         return value
 
     def _run(self) -> None:
-        while (asked := self._calls.get()) is not None and self._wanted:
+        while (asked := self._calls.get()) is not None and self.wanted:
             call, arguments = asked
             try:
                 self._outcomes.put((call(*arguments), None))

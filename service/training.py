@@ -75,7 +75,8 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
     learner = Learner(n_buckets=schema.n_buckets, parameters=run.learner)
     witness = _Witness(schema, seed=run.seed)
     make_folder(store.root)
-    with _Digests(events) as digests, Spool(store.root, n_slots=len(schema.slots)) as spool:
+    with Aside() as digests, Spool(store.root, n_slots=len(schema.slots)) as spool:
+        digests.submit(lambda: events.digests(proceed=lambda: digests.wanted))
         with Behind() as behind:
             for batch, hashes, buckets in ahead(_encoded(events, cutoff)):
                 assert batch.labels is not None
@@ -138,26 +139,6 @@ class _Witness:
         self.profiler.update(hashes, batch.labels, None if batch.times is None else batch.times.values)
         self.sample.offer(batch)
         self.span.add(batch)
-
-
-class _Digests:
-    """The digests of the events, made in another thread; a context manager that does not wait for what it can stop."""
-
-    def __init__(self, events: Events) -> None:
-        self._wanted = True
-        self._aside = Aside()
-        self._aside.submit(lambda: events.digests(proceed=lambda: self._wanted))
-
-    def __enter__(self) -> _Digests:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._wanted = False
-        self._aside.close()
-
-    def result(self) -> list[dict[str, str | int]]:
-        digests: list[dict[str, str | int]] = self._aside.result()
-        return digests
 
 
 def _golden_instances(rows: list[dict[str, Any]], schema: Schema) -> list[dict[str, Any]]:

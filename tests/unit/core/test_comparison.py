@@ -162,9 +162,7 @@ def test_the_confidence_is_the_share_of_resamples_inside():
 
 
 def test_groups_of_rows_have_the_standard_error_of_the_rows():
-    """The mean over ten groupings into 2,000; each is off by some 2.5 %, hence their mean by 0.8 % (one sigma),
-
-    and that of the rows themselves by 1.6 %.
+    """The mean over ten groupings into 2,000 is off by some 0.8 %, that of the rows themselves by 1.6 % (one sigma).
 
     The rows are in the order of a prediction: groups of neighbours would be off by far.
     """
