@@ -71,7 +71,7 @@ def rows():
 def service(tmp_path_factory):
     """One service for all tests; it must end well."""
     folder = tmp_path_factory.mktemp("service")
-    environ, store = environment(folder), folder / "store"
+    environ, store = environment(), folder / "store"
     (folder / "visits.toml").write_text(SCHEMA)
     write_events(folder / "visits.csv")
 

@@ -30,7 +30,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def environment(folder, **settings):
+def environment(**settings):
     """This one, in which another Python finds the package that is tested, wherever it is started."""
     environ = {**os.environ, "ANDON_WORKERS": "1", "ANDON_TIMEOUT": "30", "ANDON_LOG_FORMAT": "text", **settings}
     if not is_installed():

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="who 
 
 @pytest.fixture
 def server(tmp_path, line):
-    environ, log = environment(tmp_path, ANDON_WORKERS=str(WORKERS), ANDON_KEEPALIVE="60"), tmp_path / "log"
+    environ, log = environment(ANDON_WORKERS=str(WORKERS), ANDON_KEEPALIVE="60"), tmp_path / "log"
     environ["ANDON_GRACEFUL_TIMEOUT"] = "5"
     with served([sys.executable, "-m", "service"], store=line.store, cwd=tmp_path, environ=environ, log=log) as server:
         yield server

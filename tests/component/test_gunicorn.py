@@ -55,7 +55,7 @@ def server(tmp_path_factory, line):
     """A server that ``python -m service serve`` started, once for all tests."""
     folder = tmp_path_factory.mktemp("server")
     log, command = folder / "log", [sys.executable, "-m", "service"]
-    with served(command, store=line.store, cwd=folder, environ=environment(folder), log=log) as server:
+    with served(command, store=line.store, cwd=folder, environ=environment(), log=log) as server:
         yield server
 
 
@@ -240,12 +240,12 @@ sys.exit(main())
 
 
 def test_a_foreign_package_named_service_in_the_working_folder_disturbs_nobody(tmp_path, line):
-    elsewhere, empty, script = tmp_path / "elsewhere", tmp_path / "empty", tmp_path / "bin" / "andon"
-    for folder in (elsewhere / "service", empty, script.parent):
+    elsewhere, script = tmp_path / "elsewhere", tmp_path / "bin" / "andon"
+    for folder in (elsewhere / "service", script.parent):
         folder.mkdir(parents=True)
     (elsewhere / "service" / "__init__.py").write_text("")
     script.write_text(LAUNCHER)
-    environ = environment(empty)
+    environ = environment()
     with served(
         [sys.executable, str(script)], store=line.store, cwd=elsewhere, environ=environ, log=tmp_path / "log"
     ) as server:
@@ -258,6 +258,6 @@ def test_a_store_is_found_from_the_folder_in_which_the_server_is_started(tmp_pat
     (tmp_path / "here").symlink_to(line.store)
     command = [sys.executable, "-m", "service"]
     with served(
-        command, store=Path("here"), cwd=tmp_path, environ=environment(tmp_path), log=tmp_path / "log"
+        command, store=Path("here"), cwd=tmp_path, environ=environment(), log=tmp_path / "log"
     ) as server:
         assert statuses(send(server.port, request(f"Content-Length: {len(BODY)}", body=BODY))) == [200]

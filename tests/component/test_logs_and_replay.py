@@ -55,7 +55,6 @@ def served_once(tmp_path_factory, line, flights):
     folder = tmp_path_factory.mktemp("served")
     log, requests = folder / "log", folder / "requests"
     environ = environment(
-        folder,
         ANDON_WORKERS="2",
         ANDON_LOG_FORMAT="auto",
         ANDON_ACCESS_LOG="true",

@@ -26,7 +26,7 @@ def serve(tmp_path):
     """``serve(store)``: a server of two workers, which looks at every row."""
 
     def start(store):
-        environ = environment(tmp_path, ANDON_WORKERS=str(WORKERS), ANDON_MONITOR_ROWS="1000000")
+        environ = environment(ANDON_WORKERS=str(WORKERS), ANDON_MONITOR_ROWS="1000000")
         command = [sys.executable, "-m", "service"]
         return served(command, store=store, cwd=tmp_path, environ=environ, log=tmp_path / "log")
 

@@ -23,7 +23,7 @@ def served(tmp_path):
 
     def start(port, **variables):
         environ = {name: text for name, text in os.environ.items() if not name.startswith("ANDON_")}
-        environ |= {name: text for name, text in environment(tmp_path).items() if name == "PYTHONPATH"}
+        environ |= {name: text for name, text in environment().items() if name == "PYTHONPATH"}
         with open(log, "wb") as out:
             processes.append(
                 subprocess.Popen(
@@ -84,7 +84,7 @@ def test_sagemakers_port_is_that_of_the_service_and_our_store_counts(line, serve
 
 def test_a_route_that_is_none_ends_the_start_with_the_name_of_its_variable(tmp_path):
     command = [sys.executable, "-m", "service", "serve"]
-    environ = environment(tmp_path, AIP_PREDICT_ROUTE="predict")
+    environ = environment(AIP_PREDICT_ROUTE="predict")
     ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
     assert ended.returncode
     assert "AIP_PREDICT_ROUTE: expected a path that begins with /" in ended.stderr

@@ -37,7 +37,7 @@ def secured(tmp_path_factory):
 
 @contextmanager
 def started(folder, line, **settings):
-    environ = environment(folder, **{f"ANDON_{name.upper()}": str(value) for name, value in settings.items()})
+    environ = environment(**{f"ANDON_{name.upper()}": str(value) for name, value in settings.items()})
     asked = "tls_certificate" not in settings
     with served(COMMAND, store=line.store, cwd=folder, environ=environ, log=folder / "log", asked=asked) as server:
         yield server, {**environ, "ANDON_PORT": str(server.port)}

@@ -47,7 +47,7 @@ def serve(tmp_path, store):
 
     def start(worker_class, *, options="", **arguments):
         settings = {"ANDON_WORKERS": str(WORKERS), "ANDON_WORKER_CLASS": worker_class, "GUNICORN_CMD_ARGS": options}
-        environ = environment(tmp_path, **settings)
+        environ = environment(**settings)
         return served(COMMAND, store=store.root, cwd=tmp_path, environ=environ, log=tmp_path / "log", **arguments)
 
     return start

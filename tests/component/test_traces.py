@@ -18,7 +18,6 @@ def test_the_spans_of_a_service_that_was_stopped_have_all_come(tmp_path, line, r
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     environ = environment(
-        tmp_path,
         ANDON_TRACES="true",
         ANDON_WORKERS="2",
         ANDON_WORKER_CLASS=worker_class,
