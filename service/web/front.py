@@ -70,9 +70,14 @@ class Front:
             return self.application(environ, start)
         finally:
             call.seconds = time.perf_counter() - call.started
-            for observer in self._observers:
-                try:
-                    observer.answered(call)
-                except Exception:
-                    logger.exception("a request was answered, but not observed")
+            tell(self._observers, call)
             CURRENT.reset(before)
+
+
+def tell(observers: Sequence[Observer], call: Call) -> None:
+    """Have all of them hear of a request whose answer is made."""
+    for observer in observers:
+        try:
+            observer.answered(call)
+        except Exception:
+            logger.exception("a request was answered, but not observed")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from service.config import Settings
-from service.web import STOPPING, close
+from service.web import AUDIENCE, STOPPING, close
 from service.web.metrics import sheets
 from service.web.metrics.sheets import Sheets
 from service.web.refusals import replace_pages
@@ -63,8 +63,6 @@ _places = 4 * workers
 _turns = Turns(_places) if workers > 1 else None
 _sheets = Sheets(_places) if _settings.metrics else None
 _stopping = Flag()
-
-replace_pages()
 
 
 def ssl_context(config: Any, default_factory: Any) -> ssl.SSLContext | None:
@@ -124,8 +122,13 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """In a worker that has loaded the application: what it says of its readiness depends on the master."""
-    worker.wsgi.extensions[STOPPING].flag = _stopping
+    """In a worker that has loaded the application: what the two say of each other.
+
+    Its readiness depends on the master, and who hears of requests hears of those that gunicorn itself refuses.
+    """
+    extensions = worker.wsgi.extensions
+    extensions[STOPPING].flag = _stopping
+    replace_pages(extensions[AUDIENCE].observers)
 
 
 def post_fork(server: Any, worker: Any) -> None:

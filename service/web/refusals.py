@@ -1,16 +1,22 @@
 """What gunicorn refuses before any of ours sees it, as a problem document and with none of what the client sent.
 
-Its own page is HTML, and repeats the line that it could not read, a feature's value or a token in a query perhaps.
+Its own page is HTML, and repeats the line that it could not read, a feature's value or a token in a query perhaps. And
+nobody would hear of it: these requests never come to the front, which has an id for each and tells those who count.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from gunicorn import util  # type: ignore[import-untyped]
 
+from service.web.calls import Call
 from service.web.errors import Failure, problem_document
+from service.web.front import ID_HEADER, Observer, tell
 
 DETAILS = {
     HTTPStatus.BAD_REQUEST: "this is not a valid request of HTTP/1.1",
@@ -22,18 +28,37 @@ DETAILS = {
 }
 
 
-def replace_pages() -> None:
-    """Have every worker of this process and of those forked from it answer so; gunicorn asks no class of ours."""
-    util.write_error = write_problem
+UNREAD = {"REQUEST_METHOD": "-", "PATH_INFO": "-"}
+"""All that is known of a request that could not be read."""
 
 
-def write_problem(sock: Any, status: int, reason: str, message: str) -> None:
-    """Refuse in place of ``gunicorn.util.write_error``: ``reason`` and ``message`` are for its page."""
+def replace_pages(observers: Sequence[Observer]) -> None:
+    """Have every worker of this process answer so; gunicorn asks no class of ours.
+
+    Args:
+        observers: those of the front, told of these requests too.
+    """
+    util.write_error = partial(write_problem, observers)
+
+
+def write_problem(observers: Sequence[Observer], sock: Any, status: int, reason: str, message: str) -> None:
+    """Refuse in place of ``gunicorn.util.write_error``: ``reason`` and ``message`` are for its page.
+
+    A failure of ours came by the front before, if the request could be read, and was told of there.
+    """
     code = HTTPStatus(status)
     response = problem_document(Failure(status=code, detail=DETAILS.get(code, code.description)))
     body = response.get_data()
-    head = (
-        f"HTTP/1.1 {status} {code.phrase}\r\nConnection: close\r\nContent-Type: {response.content_type}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    util.write_nonblock(sock, head.encode() + body)
+    headers = [
+        ("Connection", "close"),
+        ("Content-Type", response.content_type),
+        ("Content-Length", str(len(body))),
+    ]
+    if code != HTTPStatus.INTERNAL_SERVER_ERROR:
+        call = Call(dict(UNREAD))
+        headers.append((ID_HEADER, call.id))
+        call.status, call.headers = status, headers
+        call.seconds = time.perf_counter() - call.started
+        tell(observers, call)
+    lines = [f"HTTP/1.1 {status} {code.phrase}", *(f"{name}: {value}" for name, value in headers)]
+    util.write_nonblock(sock, "\r\n".join([*lines, "", ""]).encode() + body)

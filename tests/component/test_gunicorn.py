@@ -73,11 +73,21 @@ MALFORMED = {
 }
 
 
+def n_unreadable(server):
+    """How many requests were counted that could not be read."""
+    page = send(server.port, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").decode()
+    counted = re.search(r'^andon_http_requests_total{method="other",route="unmatched",status="400"} (\d+)', page, re.M)
+    return int(counted[1]) if counted else 0
+
+
 @pytest.mark.parametrize("head", [b"GET /predict?user=SECRET HTTP/9", b"SECRET", b"GET / HTTP/1.1\r\nSECRET"])
-def test_what_is_not_http_is_refused_in_our_own_words(server, head):
+def test_what_is_not_http_is_refused_in_our_own_words_and_counted(server, head):
+    before = n_unreadable(server)
     answer = send(server.port, head + b"\r\n\r\n")
     assert statuses(answer) == [400]
+    assert n_unreadable(server) == before + 1
     assert b"\r\nContent-Type: application/problem+json\r\n" in answer
+    assert re.search(rb"\r\nX-Request-ID: [0-9a-f]{32}\r\n", answer)
     assert b"SECRET" not in answer
     assert "SECRET" not in server.log.read_text()
     assert server.ready()

@@ -12,6 +12,7 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 
+from service.web.calls import UNMATCHED
 from service.web.refusals import replace_pages
 from service.web.worker import FairWorker
 
@@ -34,14 +35,21 @@ REFUSED = {
 
 
 @pytest.fixture(autouse=True)
-def _pages_are_put_back(monkeypatch):
+def calls(monkeypatch):
+    """Those that an observer is told of; another one always fails."""
+    kept = []
+
+    def fail(call):
+        raise RuntimeError(call.id)
+
     monkeypatch.setattr(util, "write_error", util.write_error)
-    replace_pages()
+    replace_pages([SimpleNamespace(answered=fail), SimpleNamespace(answered=kept.append)])
+    return kept
 
 
 @pytest.mark.parametrize("worker_class", [FairWorker, ThreadWorker, SyncWorker])
 @pytest.mark.parametrize(("error", "status"), REFUSED.values(), ids=REFUSED)
-def test_a_refusal_is_a_problem_document_that_repeats_nothing(worker_class, error, status):
+def test_a_refusal_is_a_problem_document_that_repeats_nothing(worker_class, error, status, calls):
     worker = worker_class.__new__(worker_class)
     worker.cfg = Config()
     worker.log = SimpleNamespace(warning=lambda *_: None, exception=lambda *_: None, debug=lambda *_: None)
@@ -61,3 +69,18 @@ def test_a_refusal_is_a_problem_document_that_repeats_nothing(worker_class, erro
     assert problem["detail"]
     assert b"SECRET" not in body
     assert b"192" not in body
+    if status == 500:  # the front has told of it
+        assert (calls, response.getheader("X-Request-ID")) == ([], None)
+    else:
+        (call,) = calls
+        assert (call.status, call.route, call.environ["PATH_INFO"]) == (status, UNMATCHED, "-")
+        assert (response.getheader("X-Request-ID"), dict(call.headers)["Content-Length"]) == (call.id, str(len(body)))
+        assert 0 < call.seconds < 60
+
+
+def test_no_two_refusals_have_the_same_id(calls):
+    for _ in range(3):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            util.write_error(ours, 400, "Bad Request", SECRET)
+    assert len({call.id for call in calls}) == 3
