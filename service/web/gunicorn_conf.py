@@ -26,7 +26,11 @@ _settings = Settings.from_environ()
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-worker_class = "service.web.worker.FairWorker" if _settings.worker_class == "gevent" else _settings.worker_class
+worker_class = {
+    "gevent": "service.web.worker.FairWorker",
+    "gthread": "service.web.threads.PunctualWorker",
+    "sync": "sync",
+}[_settings.worker_class]
 threads = _settings.threads if _settings.worker_class == "gthread" else 1
 worker_connections = 1_000
 timeout = _settings.timeout

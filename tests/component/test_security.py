@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -133,8 +134,9 @@ SLOW = {
 }
 
 
-def test_a_request_that_does_not_arrive_in_time_is_ended_and_disturbs_nobody(tmp_path, line):
-    with started(tmp_path, line, request_seconds=1, keepalive=20) as (server, _):
+@pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
+def test_a_request_that_does_not_arrive_in_time_is_ended_and_disturbs_nobody(tmp_path, line, worker_class):
+    with started(tmp_path, line, worker_class=worker_class, request_seconds=1, keepalive=20) as (server, _):
         clients = {name: socket.create_connection(("127.0.0.1", server.port), timeout=10) for name in SLOW}
         for name, client in clients.items():
             client.sendall(SLOW[name])
@@ -158,6 +160,26 @@ def test_a_request_that_does_not_arrive_in_time_is_ended_and_disturbs_nobody(tmp
         assert answers["a head that drips"] == b""
         for name in ("a body that drips", "chunks that drip"):
             assert answers[name].startswith(b"HTTP/1.1 408 "), name
+        assert "Traceback" not in server.log.read_text()
+
+
+ALERT = b"\x15"
+"""With this begins what TLS says before it gives up."""
+
+
+@pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01"], ids=["nothing", "a part of a hello"])
+def test_a_handshake_that_never_ends_is_ended(tmp_path, line, secured, worker_class, sent):
+    files = {"tls_certificate": secured / "certificate.pem", "tls_key": secured / "key.pem"}
+    limits = {"worker_class": worker_class, "request_seconds": 1, "keepalive": 2}
+    with started(tmp_path, line, **limits, **files) as (server, environ):
+        wait_for_its_start(server)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+            client.sendall(sent)
+            told = b"".join(iter(partial(client.recv, 100), b""))
+        assert told[:1] in (b"", ALERT)
+        assert len(told) < 10
+        assert healthy(environ)
         assert "Traceback" not in server.log.read_text()
 
 

@@ -10,6 +10,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from service.web import gunicorn_conf
 from service.web.logs import GunicornLogger
+from service.web.threads import PunctualWorker
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_the_environment_comes_through(conf):
     )
     config = settings_of(module)
     assert config.address == [("0.0.0.0", 9000)]
-    assert (config.workers, config.threads, config.worker_class_str) == (5, 7, "gthread")
+    assert (config.workers, config.threads, config.worker_class) == (5, 7, PunctualWorker)
     assert (config.timeout, config.graceful_timeout, config.keepalive) == (11, 12, 13)
     assert config.loglevel == "warning"
 
