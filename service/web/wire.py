@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from gunicorn.http import message  # type: ignore[import-untyped]
@@ -106,6 +107,25 @@ class Arriving:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
+
+
+class Dates:
+    """The ``Date`` of answers, made once a second: to make it takes longer than a prediction does.
+
+    Args:
+        make: the text for a time in seconds since 1970.
+    """
+
+    def __init__(self, make: Callable[[float], str]) -> None:
+        self._make = make
+        self._known: tuple[int, str] | None = None
+
+    def __call__(self, timestamp: float | None = None) -> str:
+        second = int(time.time() if timestamp is None else timestamp)
+        known = self._known
+        if known is None or known[0] != second:
+            known = self._known = second, self._make(second)
+        return known[1]
 
 
 class StatedBody(Body):  # type: ignore[misc]

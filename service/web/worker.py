@@ -7,7 +7,8 @@ What is different, and what each is worth, is in ``docs/decisions/0004-worker.md
 * Of a body that was refused, little is read. gunicorn's reads all of it, and meanwhile all others wait.
 * A worker with few connections accepts the next (``turns``). gunicorn's accept without regard to each other.
 * Connections that wait when a worker ends are answered. gunicorn's last worker resets them.
-* gunicorn's settings are looked up once, not some forty times a request.
+* gunicorn's settings are looked up once, not some forty times a request; where its errors go, once a worker; and the
+  ``Date`` is made once a second.
 * What is read and written is ``wire``'s: fewer copies and system calls, and no head is parsed twice.
 * A request that does not arrive in its time is ended, as is a handshake.
 """
@@ -16,18 +17,20 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
 from gevent.server import StreamServer  # type: ignore[import-untyped]
+from gunicorn import util  # type: ignore[import-untyped]
+from gunicorn.http import wsgi  # type: ignore[import-untyped]
 from gunicorn.http.body import Body, ChunkedReader, LengthReader  # type: ignore[import-untyped]
 from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from service.web.turns import Turn
-from service.web.wire import Arriving, Heads, Held, Request, StatedBody
+from service.web.wire import Arriving, Dates, Heads, Held, Request, StatedBody
 
 AGAIN_SECONDS = 0.001
 """A worker whose turn it is not looks again after so long, if the connection still waits then."""
@@ -52,6 +55,8 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Begin to serve. A setting that is an attribute by itself is not computed by the configuration again."""
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self.heads = Heads()
+        util.http_date = Dates(util.http_date)
+        wsgi.WSGIErrorsWrapper = cache(wsgi.WSGIErrorsWrapper)
         super().init_process()
 
     def server_class(self, listener: Any, *, spawn: Any, **given: Any) -> StreamServer:

@@ -1,14 +1,17 @@
 """What goes out goes out in order, what is read is the body and no more, and a head means the same each time."""
 
+from email.utils import parsedate_to_datetime
 from functools import partial
+from time import time
 
 import pytest
+from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http import errors, message
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import Unreader
 
-from service.web.wire import HELD_BYTES, KEPT, Heads, Held, Request, StatedBody
+from service.web.wire import HELD_BYTES, KEPT, Dates, Heads, Held, Request, StatedBody
 
 
 class Socket:
@@ -197,3 +200,19 @@ def test_heads_are_not_kept_without_end():
     Request(heads, CONFIG, Source(long, 1_000), ("::1", 1), 1)
     assert [len(each) for each in (heads.lines, heads.headers)] == kept[:2]
     assert max(kept) <= KEPT
+
+
+def test_a_date_is_the_one_that_gunicorn_gives():
+    dates = Dates(util.http_date)
+    seconds = [0, 0.999, 1, 1, 1_234_567_890.5, 59.9, 60, 2**31, 0]
+    assert [dates(second) for second in seconds] == [util.http_date(second) for second in seconds]
+    assert dates(1_234_567_890) == "Fri, 13 Feb 2009 23:31:30 GMT"
+
+
+def test_a_date_is_made_once_a_second_and_is_that_of_now():
+    made = []
+    dates = Dates(lambda second: made.append(second) or util.http_date(second))
+    assert [dates(second) for second in (7.1, 7.9, 8, 8.5)] == [util.http_date(7)] * 2 + [util.http_date(8)] * 2
+    assert made == [7, 8]
+    before = int(time())
+    assert before <= parsedate_to_datetime(dates()).timestamp() <= time()
