@@ -24,7 +24,7 @@ def nothing() -> Command:
     """A Flask view that does nothing, under the same gunicorn with the same settings."""
     application = ["--pythonpath", PEERS, "nothing:app"]
     words = [sys.executable, "-I", "-m", "gunicorn", "--config", "python:service.web.gunicorn_conf", *application]
-    return Command(words=words, environ=_settings())
+    return Command(words=words, environ=_settings(), folder=PEERS)  # gunicorn looks where it is first
 
 
 def fastapi(bench: Bench) -> Command:

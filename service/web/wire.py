@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from gunicorn.http import message  # type: ignore[import-untyped]
 from gunicorn.http.body import Body  # type: ignore[import-untyped]
 
+from service.web.replies import Environ
+
 HELD_BYTES = 2**16
 """A part of an answer that is longer than this goes out as it is."""
 
@@ -51,7 +53,9 @@ class Held:
     def flush(self) -> None:
         if self._held:
             held, self._held = self._held, b""
-            self._socket.sendall(held)
+            sent = self._socket.send(held)  # all of it, nearly always, and then for less than ``sendall``
+            if sent < len(held):
+                self._socket.sendall(held[sent:])
 
     def __getattr__(self, name: str) -> Any:
         self.flush()  # whatever else is done with a socket comes behind what was sent
@@ -157,6 +161,18 @@ class StatedBody(Body):  # type: ignore[misc]
         return data
 
 
+def finish_body(parser: Any, otherwise: Callable[..., bool]) -> bool:
+    """Whether a parser can go on to the next request: where nothing is left of a body, without looking for it.
+
+    Args:
+        otherwise: gunicorn's own way to see to that.
+    """
+    body = parser.mesg.body
+    if type(body) is StatedBody and not (body.reader.length or body.buf.tell() or body.failed):
+        return True
+    return otherwise()
+
+
 class Heads:
     """What gunicorn made of the heads of one worker's latest requests, by their bytes."""
 
@@ -172,6 +188,11 @@ class Request(message.Request):  # type: ignore[misc]
     What comes of a head depends on its bytes, on whether its peer is a proxy that is trusted, and on settings, which
     are the same for all of a worker's life. A head that is refused is not kept, and neither is a secret: the line that
     holds a token or a cookie is taken out first, and put where it was in what is known of the rest.
+
+    Attributes:
+        head: what was made of its two parts, the very same objects for the next request with the same bytes; ``None``
+            where something of it is not kept.
+        latest: what its connection keeps of the request before it.
     """
 
     method: Any
@@ -183,8 +204,11 @@ class Request(message.Request):  # type: ignore[misc]
     scheme: Any
     _expected_100_continue: Any
 
-    def __init__(self, heads: Heads, *given: Any) -> None:
+    def __init__(self, heads: Heads, latest: Environ, *given: Any) -> None:
+        self.head: tuple[Any, Any] | None = None
+        self.latest = latest
         self._heads = heads
+        self._line: tuple[Any, ...] = ()
         super().__init__(*given)
 
     def _peer_is_trusted_proxy(self) -> bool:
@@ -201,24 +225,29 @@ class Request(message.Request):  # type: ignore[misc]
             known = self.method, self.uri, self.path, self.query, self.fragment, self.version
             if len(line_bytes) <= KEPT_BYTES:
                 _keep(self._heads.lines, line_bytes, known)
-        self.method, self.uri, self.path, self.query, self.fragment, self.version = known
+        self.method, self.uri, self.path, self.query, self.fragment, self.version = self._line = known
 
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
         headers: list[tuple[str, str]] | None = None
         if not from_trailer and len(data) <= KEPT_BYTES:
-            headers = self._without_secret(data) if _may_hold_secret(data) else self._known(data)
+            if _may_hold_secret(data):
+                headers = self._without_secret(data)
+            else:
+                known = self._known(data)
+                self.head = self._line, known
+                headers = list(known[0])
         if headers is None:
             headers = super().parse_headers(data, from_trailer=from_trailer)
         return headers
 
-    def _known(self, data: bytes) -> list[tuple[str, str]]:
+    def _known(self, data: bytes) -> tuple[Any, ...]:
         key = data, self.version, self._peer_is_trusted_proxy()
         known = self._heads.headers.get(key)
         if known is None:
             headers = super().parse_headers(data)
             known = _keep(self._heads.headers, key, (headers, self.scheme, self._expected_100_continue))
-        headers, self.scheme, self._expected_100_continue = known
-        return list(headers)
+        _, self.scheme, self._expected_100_continue = known
+        return known
 
     def _without_secret(self, data: bytes) -> list[tuple[str, str]] | None:
         """The headers of a head with one secret, on one plain line; ``None`` for any other, which is parsed whole."""
@@ -231,7 +260,7 @@ class Request(message.Request):  # type: ignore[misc]
         rest = (data[:start] + data[secret.end() :]).removesuffix(b"\r\n")
         if not rest or _may_hold_secret(rest):
             return None
-        headers = self._known(rest)
+        headers = list(self._known(rest)[0])
         if len(headers) >= self.limit_request_fields:
             return None
         header = secret["name"].decode().upper(), secret["value"].decode()

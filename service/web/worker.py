@@ -29,8 +29,9 @@ from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding  # typ
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
+from service.web.replies import Environ, create
 from service.web.turns import Turn
-from service.web.wire import Arriving, Dates, Heads, Held, Request, StatedBody
+from service.web.wire import Arriving, Dates, Heads, Held, Request, StatedBody, finish_body
 
 AGAIN_SECONDS = 0.001
 """A worker whose turn it is not looks again after so long, if the connection still waits then."""
@@ -57,6 +58,7 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.heads = Heads()
         util.http_date = Dates(util.http_date)
         wsgi.WSGIErrorsWrapper = cache(wsgi.WSGIErrorsWrapper)
+        wsgi.create = partial(create, wsgi.create)
         super().init_process()
 
     def server_class(self, listener: Any, *, spawn: Any, **given: Any) -> StreamServer:
@@ -75,7 +77,8 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def _try_h2c_upgrade(self, listener: Any, req: Any, parser: Any, client: Any, addr: Any) -> bool:
         """gunicorn's, which it asks behind each request's head: the one place where the connection's parser is seen."""
         if type(parser) is RequestParser and parser.mesg_class is RequestParser.mesg_class:
-            parser.mesg_class = partial(Request, self.heads)
+            parser.mesg_class = partial(Request, self.heads, Environ())
+            parser.finish_body = partial(finish_body, parser, parser.finish_body)
         upgraded: bool = super()._try_h2c_upgrade(listener, req, parser, client, addr)
         return upgraded
 

@@ -1,0 +1,170 @@
+"""Environments and answers are those that gunicorn itself makes, whatever was kept of the request before."""
+
+from functools import partial
+
+import pytest
+from gunicorn import util
+from gunicorn.config import Config
+from gunicorn.http import errors, message, wsgi
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.web.replies import Environ, Reply, create
+from service.web.wire import Heads, Request
+
+CONFIG = Config()
+PEER, SERVER = ("127.0.0.1", 4711), ("127.0.0.1", 8000)
+POST = b"POST /predict?a=1 HTTP/1.1\r\nHost: a:1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+HEADS = {
+    "a prediction": POST + b"\r\n",
+    "another length": POST.replace(b"Length: 2", b"Length: 1") + b"\r\n",
+    "another path": POST.replace(b"/predict", b"/p%20x%C3%A9") + b"\r\n",
+    "another id": POST + b"X-Request-ID: abc\r\n\r\n",
+    "a repeated header": POST + b"Accept: a\r\nAccept: b\r\n\r\n",
+    "an expectation": POST + b"Expect: 100-continue\r\n\r\n",
+    "a token": POST + b"Authorization: Bearer secret\r\n\r\n",
+    "another token": POST + b"Authorization: Bearer s3cret\r\n\r\n",
+    "a cookie": POST + b"Cookie: secret\r\n\r\n",
+    "a proxy's word": POST + b"X-Forwarded-Proto: https\r\n\r\n",
+    "HTTP/1.0": POST.replace(b"HTTP/1.1", b"HTTP/1.0") + b"\r\n",
+    "the end": POST + b"Connection: close\r\n\r\n",
+    "a long header": POST + b"X: " + b"a" * 2_000 + b"\r\n\r\n",
+    "no body": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a head": b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+class Source:
+    """What a parser reads from: some bytes, and then nothing."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def read(self, _size=None):
+        data, self.data = self.data, b""
+        return data
+
+    def unread(self, data):
+        self.data = data + self.data
+
+
+class Socket:
+    """A socket that remembers what was sent."""
+
+    def __init__(self):
+        self.data = b""
+
+    def sendall(self, data):
+        self.data += data
+
+    send = sendall
+
+
+def begun(make, kind, head):
+    """The request, its socket, and what is made of them."""
+    request, sock = kind(CONFIG, Source(head + b"{}"), PEER, 1), Socket()
+    return request, sock, *make(request, sock, PEER, SERVER, CONFIG)
+
+
+def meant(environ):
+    """All of an environment that can be compared; no application of ours sends early hints."""
+    of_a_request = {"wsgi.input", "gunicorn.socket", "wsgi.errors", "wsgi.early_hints"}
+    return {name: value for name, value in environ.items() if name not in of_a_request}
+
+
+@pytest.fixture
+def ours():
+    """``ours(head)``: the next request of a connection, with its socket, reply and environment."""
+    kind = partial(Request, Heads(), Environ())
+    return partial(begun, partial(create, wsgi.create), kind)
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_an_environment_is_gunicorns_whatever_came_before_it(ours, head):
+    *_, expected = begun(wsgi.create, message.Request, head)
+    for before in HEADS.values():
+        *_, environ = ours(before)
+        environ.clear()  # what an application does with it is its own affair
+        for _ in range(2):
+            request, sock, _, environ = ours(head)
+            assert meant(environ) == meant(expected)
+            assert environ["wsgi.input"] is request.body
+            assert environ["gunicorn.socket"] is sock
+            environ.clear()
+
+
+def test_the_same_head_has_the_same_made_once(ours, monkeypatch):
+    made = []
+    monkeypatch.setattr(wsgi, "default_environ", lambda *given: made.append(1) or {})
+    for _ in range(5):
+        ours(HEADS["a prediction"])
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("name", ["a token", "a cookie", "an expectation"])
+def test_nothing_is_kept_of_a_secret_and_of_what_is_answered_at_once(name):
+    latest = Environ()
+    for _ in range(2):
+        begun(partial(create, wsgi.create), partial(Request, Heads(), latest), HEADS[name])
+    assert (latest._head, latest._same) == (None, {})
+
+
+STATUSES = ["200 OK", "404 Not Found", "422 Unprocessable Content", "204 No Content", "304 Not Modified", "500"]
+NAMES = ["Content-Type", "X-Request-ID", "Content-Length", "Allow", "Connection", "content-length", "Bad name"]
+VALUES = ["2", "0", "5", "+2", " 2", "close", "text/csv", " padded\t", "caf\xe9", "", "a\r\nb: c", "\u0661", 7]
+ANSWERS = st.tuples(
+    st.sampled_from([*STATUSES, "abc", "20", 200]),
+    st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=4),
+    st.lists(st.sampled_from([b"{}", b"", b"hello", "text"]), max_size=3),
+)
+
+
+def sent(reply, sock, answer):
+    """All that goes out of an answer, or the error that it is."""
+    status, headers, parts = answer
+    try:
+        reply.start_response(status, list(headers))
+        for part in parts:
+            reply.write(part)
+        reply.close()
+    except (TypeError, ValueError, errors.ParseException) as error:
+        return type(error), sock.data
+    return sock.data, reply.should_close(), reply.sent
+
+
+@pytest.fixture(scope="module")
+def _one_second():
+    """It does not pass while two answers are compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(util, "http_date", lambda: "Thu, 01 Jan 1970 00:00:00 GMT")
+        yield
+
+
+@pytest.mark.usefixtures("_one_second")
+@settings(max_examples=8 * settings.default.max_examples)
+@given(head=st.sampled_from(list(HEADS.values())), answer=ANSWERS)
+def test_an_answer_is_gunicorns_to_the_byte(head, answer):
+    expected, found = (
+        sent(kind(request, sock, CONFIG), sock, answer)
+        for kind in (wsgi.Response, Reply)
+        for request, sock, *_ in [begun(wsgi.create, message.Request, head)]
+    )
+    assert found == expected
+
+
+def test_what_is_whole_goes_out_in_one_piece(ours):
+    request, sock, reply, _ = ours(HEADS["a prediction"])
+    pieces = []
+    sock.sendall = pieces.append
+    reply.start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
+    reply.write(b"{}")
+    reply.close()
+    assert len(pieces) == 1
+    assert pieces[0].endswith(b"Content-Length: 2\r\n\r\n{}")
+
+
+def test_an_answer_that_has_begun_is_not_begun_again(ours):
+    *_, reply, _ = ours(HEADS["a prediction"])
+    reply.start_response("200 OK", [])
+    with pytest.raises(AssertionError, match="already"):
+        reply.start_response("200 OK", [])
