@@ -9,7 +9,8 @@ What is different, and what each is worth, is in ``docs/decisions/0004-worker.md
 * Connections that wait when a worker ends are answered. gunicorn's last worker resets them.
 * gunicorn's settings are looked up once, not some forty times a request; where its errors go, once a worker; and the
   ``Date`` is made once a second.
-* What is read and written is ``wire``'s: fewer copies and system calls, and no head is parsed twice.
+* What is read and written is ``wire``'s: fewer copies and system calls, and no head is parsed twice. What the
+  application gets and gives is made by ``replies``, with what is the same made once.
 * A request that does not arrive in its time is ended, as is a handshake.
 """
 
