@@ -99,13 +99,14 @@ def create(make: Callable[..., Any], req: Any, sock: Any, *given: Any, **more: A
         make: gunicorn's own.
         given, more: what it takes beside the request and the socket.
     """
-    head = getattr(req, "head", None)
-    if head is None or req._expected_100_continue or more:
+    if more:  # another protocol has a response of its own
         made: tuple[Any, dict[str, Any]] = make(req, sock, *given, **more)
         return made
-    environ = req.latest.of(head, req, sock)
+    head = getattr(req, "head", None)
+    environ = None if head is None else req.latest.of(head, req, sock)
     if environ is not None:
         return Reply(req, sock, given[-1]), environ
     reply, environ = make(req, sock, *given, response_class=Reply)
-    req.latest.keep(head, environ)
+    if head is not None and not req._expected_100_continue:
+        req.latest.keep(head, environ)
     return reply, environ

@@ -168,3 +168,12 @@ def test_an_answer_that_has_begun_is_not_begun_again(ours):
     reply.start_response("200 OK", [])
     with pytest.raises(AssertionError, match="already"):
         reply.start_response("200 OK", [])
+
+
+def test_another_protocol_has_a_response_of_its_own(ours):
+    class Other(wsgi.Response):
+        """That of HTTP/2, say."""
+
+    request, sock, *_ = ours(HEADS["a prediction"])
+    reply, _ = create(wsgi.create, request, sock, PEER, SERVER, CONFIG, response_class=Other)
+    assert type(reply) is Other
