@@ -44,7 +44,7 @@ def replace_pages(observers: Sequence[Observer]) -> None:
 def write_problem(observers: Sequence[Observer], sock: Any, status: int, reason: str, message: str) -> None:
     """Refuse in place of ``gunicorn.util.write_error``: ``reason`` and ``message`` are for its page.
 
-    A failure of ours came by the front before, if the request could be read, and was told of there.
+    A failure of ours is the front's to tell of, which had the request before.
     """
     code = HTTPStatus(status)
     response = problem_document(Failure(status=code, detail=DETAILS.get(code, code.description)))

@@ -16,7 +16,7 @@ from gunicorn.http import wsgi  # type: ignore[import-untyped]
 PLAIN = frozenset({"Content-Type", "X-Request-ID"})
 """Headers of answers that mean nothing to the connection, in the words that they always have; there are others."""
 
-_OF_A_REQUEST = ("wsgi.input", "gunicorn.socket", "wsgi.early_hints")
+_OF_A_REQUEST = ("wsgi.input", "gunicorn.socket")
 
 
 class Reply(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
@@ -52,7 +52,7 @@ class Reply(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
 
     def write(self, arg: bytes) -> None:
         """Send a part of the body, with the head before the first one."""
-        if self.headers_sent or self._omits_body or len(arg) != self.response_length:
+        if self.headers_sent or self._omits_body or type(arg) is not bytes or len(arg) != self.response_length:
             super().write(arg)
             return
         lines = [*self.default_headers(), *[f"{name}: {value}\r\n" for name, value in self.headers], "\r\n"]
@@ -93,7 +93,7 @@ class Environ:
 
 
 def create(make: Callable[..., Any], req: Any, sock: Any, *given: Any, **more: Any) -> tuple[Any, dict[str, Any]]:
-    """A response and an environment, in place of ``gunicorn.http.wsgi.create``.
+    """A response and an environment, in place of ``gunicorn.http.wsgi.create``; none of ours sends early hints.
 
     Args:
         make: gunicorn's own.
@@ -107,6 +107,7 @@ def create(make: Callable[..., Any], req: Any, sock: Any, *given: Any, **more: A
     if environ is not None:
         return Reply(req, sock, given[-1]), environ
     reply, environ = make(req, sock, *given, response_class=Reply)
+    environ.pop("wsgi.early_hints", None)
     if head is not None and not req._expected_100_continue:
         req.latest.keep(head, environ)
     return reply, environ

@@ -1,16 +1,20 @@
 """gunicorn's worker of threads, in which a request that does not arrive in its time is ended.
 
 gunicorn's lets a slow client keep a thread for as long as it likes. A thread that waits for a head, or in a handshake,
-is woken by the worker's main loop, which looks after its connections once a second; a body has ``wire.Arriving``.
+is woken by the worker's main loop, which looks after its connections once a second; a body has ``wire.Arriving``. A
+client that takes its answer slowly, or not at all, keeps its thread still.
 """
 
 from __future__ import annotations
 
 import socket
+import ssl
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
 from service.web.wire import Arriving
@@ -20,8 +24,8 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
     """A worker of gunicorn's, by the name that its setting ``worker_class`` takes.
 
     Attributes:
-        request_seconds: how long a request may take to arrive, and the first of a connection from its beginning, with
-            the handshake.
+        request_seconds: how long a request may take to arrive, with the handshake before the first one, from when a
+            thread has taken it up.
     """
 
     request_seconds: float = 30.0
@@ -32,12 +36,27 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         super().init_process()
 
     def handle(self, conn: TConn) -> Any:
-        """Answer one request, in a thread of the pool: something of it is there, or will be."""
+        """Answer one request, in a thread of the pool: something of it is there, or will be.
+
+        A connection that has come to its end is closed here, for gunicorn's main loop would wait up to two seconds for
+        the client to see that, and meanwhile accept none.
+        """
         self._due[conn] = time.monotonic() + self.request_seconds
         try:
-            return super().handle(conn)
+            going_on = super().handle(conn)
         finally:
             self._due.pop(conn, None)
+        if not going_on:
+            with suppress(OSError):  # TLS has closed it already
+                conn.close(graceful=True)
+        return going_on
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Back in the main loop: wait for the connection's next request, or forget it, once."""
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self.nr_conns -= 1
 
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """Answer one request whose head is there."""
@@ -48,12 +67,24 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         finally:
             unreader.sock = conn.sock
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Refuse what is not even HTTP; whom TLS could not be agreed with can be told nothing."""
+        if not isinstance(exc, ssl.SSLError):
+            super().handle_error(req, client, addr, exc)
+
     def murder_pending(self) -> None:
         """End what has waited for too long; the main loop calls it."""
         super().murder_pending()
         now = time.monotonic()
-        for conn, due in list(self._due.items()):
+        for conn, due in self._due.copy().items():
             if due < now:
                 with suppress(OSError):  # the client was faster, or TLS has just taken the socket over
                     # As if nothing more came. Not TLS's own, which would take from its reader what it reads with.
                     socket.socket.shutdown(conn.sock, socket.SHUT_RD)
+
+    def _keepalive_after(self, conn: TConn, keepalive: Any) -> bool:
+        """Whether the connection can be used again: not, where nobody knows where the body behind the answer ends."""
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except ParseException:
+            return False

@@ -163,6 +163,17 @@ def test_a_request_that_does_not_arrive_in_time_is_ended_and_disturbs_nobody(tmp
         assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
+def test_behind_an_answer_nothing_is_answered_where_nobody_knows_what_it_is(tmp_path, line, worker_class):
+    head = b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with started(tmp_path, line, worker_class=worker_class) as (server, _):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+            client.sendall(head + b"zz\r\n" + head + b"0\r\n\r\n")
+            told = b"".join(iter(partial(client.recv, 65_536), b""))
+        assert re.findall(rb"^HTTP/1.1 (\d+)", told, re.MULTILINE) == [b"404"]
+        assert "Traceback" not in server.log.read_text()
+
+
 ALERT = b"\x15"
 """With this begins what TLS says before it gives up."""
 
@@ -171,7 +182,7 @@ ALERT = b"\x15"
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01"], ids=["nothing", "a part of a hello"])
 def test_a_handshake_that_never_ends_is_ended(tmp_path, line, secured, worker_class, sent):
     files = {"tls_certificate": secured / "certificate.pem", "tls_key": secured / "key.pem"}
-    limits = {"worker_class": worker_class, "request_seconds": 1, "keepalive": 2}
+    limits = {"worker_class": worker_class, "request_seconds": 1, "keepalive": 60}
     with started(tmp_path, line, **limits, **files) as (server, environ):
         wait_for_its_start(server)
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
