@@ -20,15 +20,6 @@ from service.replay import THRESHOLDS, replay
 from service.store import Store
 from service.terminal import print_replay, say, stage
 
-# gunicorn puts the working directory first on the path, where a folder named `service` would be taken for this package.
-_GUNICORN = """
-import os, sys
-sys.path[0] = sys.argv.pop(1)
-os.chdir(sys.path[0])
-from gunicorn.app.wsgiapp import run
-run(prog="gunicorn")
-"""
-
 
 @click.command(short_help="Score a file of EVENTS into another.")
 @click.argument("events", type=FILE)
@@ -54,7 +45,7 @@ def score(events: Path, out: Path, store: Store, version: str | None) -> None:
 
 @click.command(short_help="Answer predictions over HTTP.")
 @setting_options
-def serve(more: tuple[str, ...], **named: object) -> None:
+def serve(more: tuple[str, ...], **named: object) -> int:
     """Answer predictions over HTTP with the store's current version, under gunicorn.
 
     Every setting has an environment variable; docs/configuration.md lists them, and `andon config` shows them.
@@ -73,10 +64,24 @@ def serve(more: tuple[str, ...], **named: object) -> None:
     if Store(settings.store).pointer() is None:
         say(f"not ready: no version was promoted in {settings.store}")
     sys.stdout.flush()
-    root = str(Path(__file__).resolve().parents[2])
-    options = ["--config", "python:service.web.gunicorn_conf", "service.web:create_app()"]
-    environ = {**os.environ, **settings.to_environ()}
-    os.execve(sys.executable, [sys.executable, "-c", _GUNICORN, root, *options], environ)
+    os.environ.update(settings.to_environ())
+    return _gunicorn("--config", "python:service.web.gunicorn_conf", "service.web:create_app()")
+
+
+def _gunicorn(*arguments: str) -> int:
+    """Run gunicorn in this process, which has most of what it needs by now, and return the exit code.
+
+    It puts the folder that it is told of first on the path, where another one named `service` would be taken for us.
+    Its workers are forked from here, and come to their end here too.
+    """
+    from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]
+
+    sys.argv[1:] = ["--chdir", str(Path(__file__).resolve().parents[2]), *arguments]
+    try:
+        run(prog="gunicorn")
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else 0 if ending.code is None else EXIT_NO
+    return 0
 
 
 def _absolute(settings: Settings) -> Settings:
