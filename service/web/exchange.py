@@ -43,11 +43,11 @@ def receive(plane: DataPlane, environ: dict[str, Any]) -> bytes:
 
 def reply(answer: Answer, wanted: Format, predictor: Predictor) -> Reply:
     """The answer in a format, with the version that gave it: in the document, or else in headers."""
-    headers = () if wanted.names_version else _version_headers(predictor.name, predictor.version)
+    headers = () if wanted.names_version else version_headers(predictor.name, predictor.version)
     return Reply(wanted.render(answer, predictor), wanted.media_type, headers)
 
 
 @lru_cache(maxsize=8)
-def _version_headers(model: str, version: str) -> tuple[tuple[str, str], ...]:
+def version_headers(model: str, version: str) -> tuple[tuple[str, str], ...]:
     """Which model answered; what a header can't hold is percent-encoded UTF-8."""
     return ("Andon-Model", quote(model, safe=" !#$&'()*+,/:;=?@[]")), ("Andon-Version", quote(version))

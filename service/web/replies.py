@@ -13,7 +13,7 @@ from typing import Any
 
 from gunicorn.http import wsgi  # type: ignore[import-untyped]
 
-PLAIN = frozenset({"Content-Type", "X-Request-ID"})
+PLAIN = frozenset({"Content-Type", "X-Request-ID", "Andon-Model", "Andon-Version"})
 """Headers of answers that mean nothing to the connection, in the words that they always have; there are others."""
 
 _OF_A_REQUEST = ("wsgi.input", "gunicorn.socket")

@@ -1,8 +1,9 @@
-"""The short way of the most common request: JSON in and out, surely valid. All else takes the way through Flask.
+"""The short way of the most common requests: JSON in and out, surely valid, and at ``/predict`` Arrow that is valid.
 
 Flask, Werkzeug's request and its response take longer for one row than all of the prediction, several times over
 (``docs/decisions/0004-worker.md``). What is answered here, the blueprint of its path would answer with the same bytes
-and headers; a request that it is not sure of goes there untouched, its body read but not used up.
+and headers; all else goes there untouched, its body read but not used up. What is wrong with Arrow is known when it has
+been read, and then it is read once more there.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from service.core.predictor import Predictor
-from service.errors import NoModel
+from service.errors import AndonError, NoModel
 from service.web.calls import Call, call_of
 from service.web.dataplane import DataPlane
-from service.web.formats import acceptable, format_of
-from service.web.formats.json import FORMAT
+from service.web.exchange import version_headers
+from service.web.formats import acceptable, arrow, format_of, json
+from service.web.formats.format import Answer, Format
 from service.web.front import Application, StartResponse
 from service.web.tf_serving import VERB, predict_routes
+
+SHORT = (json.FORMAT, arrow.FORMAT)
+"""The formats that have a short way."""
 
 
 class Shortcut:
@@ -43,7 +48,8 @@ class Shortcut:
         if (
             (path in self._paths or path.endswith(VERB))
             and environ["REQUEST_METHOD"] == "POST"
-            and _is_json(environ.get("CONTENT_TYPE"), environ.get("HTTP_ACCEPT"))
+            and (given := _format_of(environ.get("CONTENT_TYPE"), environ.get("HTTP_ACCEPT"))) is not None
+            and (given is json.FORMAT or path == "/predict")
             and "HTTP_CONTENT_ENCODING" not in environ
         ):
             call = call_of(environ)
@@ -52,15 +58,17 @@ class Shortcut:
             except NoModel:
                 return self._application(environ, start_response)
             route = path if path in self._paths else predict_routes(predictor.name, predictor.version).get(path)
-            answer = None if route is None else self._answer(environ, call, predictor)
+            answer = None if route is None else self._answer(environ, call, predictor, given)
             if route is not None and answer is not None:
-                headers = [("Content-Type", FORMAT.media_type), ("Content-Length", str(len(answer)))]
+                headers = [("Content-Type", given.media_type), ("Content-Length", str(len(answer)))]
+                if not given.names_version:
+                    headers += version_headers(predictor.name, predictor.version)
                 call.route = route
                 start_response("200 OK", headers)
                 return [answer]
         return self._application(environ, start_response)
 
-    def _answer(self, environ: dict[str, Any], call: Call, predictor: Predictor) -> bytes | None:
+    def _answer(self, environ: dict[str, Any], call: Call, predictor: Predictor, given: Format) -> bytes | None:
         stated = environ.get("CONTENT_LENGTH", "")
         if not (stated.isascii() and stated.isdigit() and int(stated) <= self._plane.bounds.max_body_bytes):
             return None
@@ -71,18 +79,26 @@ class Shortcut:
         except Exception:
             body = b""  # less than was stated: the other way says so
         if len(body) == int(stated):
-            probabilities = self._plane.predict_json(call, predictor, body)
+            probabilities = self._predict(call, predictor, given, body)
             if probabilities is not None:
-                return FORMAT.render(probabilities, predictor)
+                return given.render(probabilities, predictor)
         environ["wsgi.input"] = io.BytesIO(body)
         return None
 
+    def _predict(self, call: Call, predictor: Predictor, given: Format, body: bytes) -> Answer | None:
+        if given is json.FORMAT:
+            return self._plane.predict_json(call, predictor, body)
+        try:
+            return self._plane.predict(call, predictor, given, body)
+        except AndonError:
+            return None
+
 
 @lru_cache(maxsize=256)
-def _is_json(content_type: str | None, accept: str | None) -> bool:
-    """Whether a request with these headers is JSON and is answered in JSON."""
+def _format_of(content_type: str | None, accept: str | None) -> Format | None:
+    """What a request with these headers comes in and is answered in, where that is the same and one of the two."""
     try:
         given = format_of(content_type)
-        return given is FORMAT and acceptable(accept, given) is FORMAT
+        return given if given in SHORT and acceptable(accept, given) is given else None
     except HTTPException:
-        return False
+        return None

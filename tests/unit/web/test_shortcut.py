@@ -3,6 +3,7 @@
 import io
 import json
 
+import pyarrow as pa
 import pytest
 
 from service.config import Settings
@@ -22,6 +23,31 @@ BODIES = {
     "too many bytes": json.dumps({"instances": [GOOD]}).ljust(20_001),
     "nothing": "",
 }
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+def stream(**columns):
+    table, out = pa.table(columns), io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+VALID = stream(user=["007", None, "Z\xfcrich"], hour=[7, -1, 0], price=[5.0, None, 1.5])
+STREAMS = {
+    "valid": VALID,
+    "no rows": VALID[:0],
+    "a field absent": stream(user=["007"]),
+    "a wrong type": stream(user=["007"], hour=["7"], price=[5.0]),
+    "a null where none may be": stream(user=["007"], hour=pa.array([None], pa.int8()), price=[5.0]),
+    "too many rows": stream(user=["007"] * 151, hour=[7] * 151, price=[5.0] * 151),
+    "too many bytes": stream(user=["x" * 20_000], hour=[7], price=[5.0]),
+    "cut short": VALID[:-20],
+    "compressed": b"\x04\x22\x4d\x18" + VALID,
+    "JSON": b'{"instances": []}',
+}
+ACCEPTED = [{}, {"Accept": "*/*"}, {"Accept": ARROW}, {"Accept": "application/json"}, {"Accept": "text/html"}]
+
 HEADERS = [
     {},
     {"Accept": "*/*"},
@@ -79,6 +105,13 @@ def test_both_ways_give_the_same_answer(client, through_flask, body, headers):
     assert_same(client, through_flask, "POST", "/predict", body, headers)
 
 
+@pytest.mark.parametrize("headers", [*ACCEPTED, {"Content-Encoding": "gzip"}], ids=str)
+@pytest.mark.parametrize("body", STREAMS.values(), ids=STREAMS)
+def test_both_ways_give_the_same_answer_to_arrow(client, through_flask, body, headers):
+    for path in ("/predict", "/invocations", VERTEX, "/v1/models/clicks:predict"):
+        assert_same(client, through_flask, "POST", path, body, {"Content-Type": ARROW, **headers})
+
+
 @pytest.mark.parametrize("path", [*ROUTES, *OTHERS])
 def test_both_ways_give_the_same_answer_at_every_path(client, through_flask, path):
     assert_same(client, through_flask, "GET", path, BODIES["one row"], {})
@@ -115,6 +148,13 @@ def test_a_valid_request_never_comes_to_flask(app, client, path, body, kind, acc
     monkeypatch.setattr(app.wsgi_app.application, "_application", None)
     headers = {} if accept is None else {"Accept": accept}
     assert client.post(path, data=BODIES[body], content_type=kind, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("headers", ACCEPTED[:3], ids=str)
+def test_valid_arrow_never_comes_to_flask(app, client, headers, monkeypatch):
+    monkeypatch.setattr(app.wsgi_app.application, "_application", None)
+    response = client.post("/predict", data=VALID, content_type=ARROW, headers=headers)
+    assert (response.status_code, response.headers["Andon-Version"]) == (200, "by-hand")
 
 
 @pytest.mark.parametrize("length", [0, 10])
