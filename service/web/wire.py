@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from gunicorn.http import message  # type: ignore[import-untyped]
 from gunicorn.http.body import Body  # type: ignore[import-untyped]
+from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 
 from service.web.replies import Environ
 
@@ -161,16 +162,16 @@ class StatedBody(Body):  # type: ignore[misc]
         return data
 
 
-def finish_body(parser: Any, otherwise: Callable[..., bool]) -> bool:
-    """Whether a parser can go on to the next request: where nothing is left of a body, without looking for it.
+class Parser(RequestParser):  # type: ignore[misc]
+    """gunicorn's parser of a connection, which does not look for what is left of a body where nothing is."""
 
-    Args:
-        otherwise: gunicorn's own way to see to that.
-    """
-    body = parser.mesg.body
-    if type(body) is StatedBody and not (body.reader.length or body.buf.tell() or body.failed):
-        return True
-    return otherwise()
+    def finish_body(self, *given: Any, **more: Any) -> bool:
+        """Whether it can go on to the next request; see gunicorn's."""
+        body = self.mesg.body if self.mesg else None
+        if type(body) is StatedBody and not (body.reader.length or body.buf.tell() or body.failed):
+            return True
+        finished: bool = super().finish_body(*given, **more)
+        return finished
 
 
 class Heads:

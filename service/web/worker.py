@@ -33,7 +33,7 @@ from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped
 
 from service.web.replies import Environ, create
 from service.web.turns import Turn
-from service.web.wire import Arriving, Dates, Heads, Held, Request, StatedBody, finish_body
+from service.web.wire import Arriving, Dates, Heads, Held, Parser, Request, StatedBody
 
 AGAIN_SECONDS = 0.001
 """A worker whose turn it is not looks again after so long, if the connection still waits then."""
@@ -78,9 +78,9 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _try_h2c_upgrade(self, listener: Any, req: Any, parser: Any, client: Any, addr: Any) -> bool:
         """gunicorn's, which it asks behind each request's head: the one place where the connection's parser is seen."""
-        if type(parser) is RequestParser and parser.mesg_class is RequestParser.mesg_class:
+        if type(parser) is RequestParser:
+            parser.__class__ = Parser  # an attribute that knows the parser would keep it until a garbage collection
             parser.mesg_class = partial(Request, self.heads, Environ())
-            parser.finish_body = partial(finish_body, parser, parser.finish_body)
         upgraded: bool = super()._try_h2c_upgrade(listener, req, parser, client, addr)
         return upgraded
 

@@ -1,5 +1,7 @@
 """What goes out goes out in order, what is read is the body and no more, and a head means the same each time."""
 
+import gc
+import weakref
 from email.utils import parsedate_to_datetime
 from functools import partial
 from time import time
@@ -9,10 +11,12 @@ from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http import errors, message
 from gunicorn.http.body import LengthReader
+from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import Unreader
 
 from service.web.replies import Environ
-from service.web.wire import HELD_BYTES, KEPT, Dates, Heads, Held, Request, StatedBody
+from service.web.wire import HELD_BYTES, KEPT, Dates, Heads, Held, Parser, Request, StatedBody
+from service.web.worker import FairWorker
 
 
 class Socket:
@@ -229,3 +233,49 @@ def test_a_date_is_made_once_a_second_and_is_that_of_now():
     assert made == [7, 8]
     before = int(time())
     assert before <= parsedate_to_datetime(dates()).timestamp() <= time()
+
+
+POST = b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789"
+
+
+def parser_of_three():
+    """A worker's parser of a connection over which three requests have come, of which one was asked for."""
+    worker = FairWorker.__new__(FairWorker)
+    worker.cfg, worker.heads = CONFIG, Heads()
+    parser = RequestParser(CONFIG, iter([POST % 1 + POST % 2 + POST % 3]), TRUSTED)
+    request = next(parser)
+    worker._try_h2c_upgrade(None, request, parser, None, TRUSTED)
+    return parser
+
+
+parser = pytest.fixture(parser_of_three, name="parser")
+
+
+@pytest.mark.parametrize("size", [0, 3, 10, None])
+def test_the_next_request_begins_behind_the_body_however_much_of_it_was_read(parser, size):
+    for number in (1, 2, 3):
+        request = parser.mesg
+        assert request.path == f"/{number}"
+        request.body = StatedBody(request.body.reader)
+        assert request.body.read(size) == b"0123456789"[:size]
+        if number < 3:
+            next(parser)
+    assert type(parser) is Parser
+
+
+def test_behind_a_body_that_was_read_nothing_is_looked_for(parser, monkeypatch):
+    parser.mesg.body = StatedBody(parser.mesg.body.reader)
+    parser.mesg.body.read(10)
+    monkeypatch.setattr(StatedBody, "read", None)
+    assert parser.finish_body()
+
+
+def test_a_connection_that_has_ended_is_gone_without_a_garbage_collection():
+    made = parser_of_three()
+    gone = weakref.ref(made)
+    gc.disable()
+    try:
+        del made
+        assert gone() is None
+    finally:
+        gc.enable()
