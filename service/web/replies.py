@@ -1,7 +1,7 @@
 """What a worker makes of a request for the application, and of its answer for the client, without what is the same.
 
 gunicorn makes the WSGI environment of each request from its head, and looks at each header of its answer as if it had
-never seen one like it. Both take longer than a prediction, and on a kept connection give the same again and again.
+never seen one like it. Both take longer than a prediction, and give the same again and again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from gunicorn.http import wsgi  # type: ignore[import-untyped]
 PLAIN = frozenset({"Content-Type", "X-Request-ID", "Andon-Model", "Andon-Version"})
 """Headers of answers that mean nothing to the connection, in the words that they always have; there are others."""
 
-_OF_A_REQUEST = ("wsgi.input", "gunicorn.socket")
+OF_A_CONNECTION = frozenset({"wsgi.input", "gunicorn.socket", "REMOTE_ADDR", "REMOTE_PORT"})
+
+KEPT = 512
+"""So many different environments are kept."""
 
 
 class Reply(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
@@ -67,47 +70,50 @@ def _with_body(status: str) -> int | None:
     return code if code >= HTTPStatus.OK and code not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED) else None
 
 
-class Environ:
-    """The WSGI environment of a connection's latest request, for the next one that has the same head."""
+class Environs:
+    """WSGI environments by their heads, for the next request of a worker that has the same one.
 
-    __slots__ = ("_head", "_same")
+    Of a head's two parts ``wire`` keeps what was made, and what is kept is the very same object for the same bytes.
+    What depends on the connection is not kept.
+    """
 
     def __init__(self) -> None:
-        self._head: tuple[Any, ...] | None = None
-        self._same: dict[str, Any] = {}
+        self._kept: dict[tuple[int, int], tuple[tuple[Any, Any], Any, dict[str, Any]]] = {}
 
-    def of(self, head: tuple[Any, ...], req: Any, sock: Any) -> dict[str, Any] | None:
-        """That of a request with this head, given as in ``wire.Request``; ``None``: none of its like is known."""
-        known = self._head
-        if known is None or known[0] is not head[0] or known[1] is not head[1]:
-            return None
-        environ = self._same.copy()
-        environ["wsgi.input"] = req.body
-        environ["gunicorn.socket"] = sock
-        return environ
+    def of(self, head: tuple[Any, Any], server: Any) -> dict[str, Any] | None:
+        """A copy of the one of this head at this address of ours; ``None``: none is known."""
+        kept = self._kept.get((id(head[0]), id(head[1])))
+        return None if kept is None or kept[1] != server else kept[2].copy()
 
-    def keep(self, head: tuple[Any, ...], environ: dict[str, Any]) -> None:
+    def keep(self, head: tuple[Any, Any], server: Any, environ: dict[str, Any]) -> None:
         """That of a request with this head, before the application has it."""
-        self._same = {name: value for name, value in environ.items() if name not in _OF_A_REQUEST}
-        self._head = head
+        if len(self._kept) >= KEPT:
+            self._kept.clear()
+        same = {name: value for name, value in environ.items() if name not in OF_A_CONNECTION}
+        self._kept[id(head[0]), id(head[1])] = head, server, same  # with the head, so that its ids stay its own
 
 
-def create(make: Callable[..., Any], req: Any, sock: Any, *given: Any, **more: Any) -> tuple[Any, dict[str, Any]]:
+def create(
+    make: Callable[..., Any], environs: Environs, req: Any, sock: Any, client: Any, server: Any, cfg: Any, **more: Any
+) -> tuple[Any, dict[str, Any]]:
     """A response and an environment, in place of ``gunicorn.http.wsgi.create``; none of ours sends early hints.
 
     Args:
         make: gunicorn's own.
-        given, more: what it takes beside the request and the socket.
+        environs: the worker's.
+        req, sock, client, server, cfg, more: what that takes.
     """
     if more:  # another protocol has a response of its own
-        made: tuple[Any, dict[str, Any]] = make(req, sock, *given, **more)
+        made: tuple[Any, dict[str, Any]] = make(req, sock, client, server, cfg, **more)
         return made
-    head = getattr(req, "head", None)
-    environ = None if head is None else req.latest.of(head, req, sock)
+    head = getattr(req, "head", None) if type(client) is tuple and not req.proxy_protocol_info else None
+    environ = None if head is None else environs.of(head, server)
     if environ is not None:
-        return Reply(req, sock, given[-1]), environ
-    reply, environ = make(req, sock, *given, response_class=Reply)
+        environ["wsgi.input"], environ["gunicorn.socket"] = req.body, sock
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
+        return Reply(req, sock, cfg), environ
+    reply, environ = make(req, sock, client, server, cfg, response_class=Reply)
     environ.pop("wsgi.early_hints", None)
     if head is not None and not req._expected_100_continue:
-        req.latest.keep(head, environ)
+        environs.keep(head, server, environ)
     return reply, environ

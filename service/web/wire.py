@@ -12,8 +12,6 @@ from gunicorn.http import message  # type: ignore[import-untyped]
 from gunicorn.http.body import Body  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 
-from service.web.replies import Environ
-
 HELD_BYTES = 2**16
 """A part of an answer that is longer than this goes out as it is."""
 
@@ -193,7 +191,6 @@ class Request(message.Request):  # type: ignore[misc]
     Attributes:
         head: what was made of its two parts, the very same objects for the next request with the same bytes; ``None``
             where something of it is not kept.
-        latest: what its connection keeps of the request before it.
     """
 
     method: Any
@@ -205,9 +202,8 @@ class Request(message.Request):  # type: ignore[misc]
     scheme: Any
     _expected_100_continue: Any
 
-    def __init__(self, heads: Heads, latest: Environ, *given: Any) -> None:
+    def __init__(self, heads: Heads, *given: Any) -> None:
         self.head: tuple[Any, Any] | None = None
-        self.latest = latest
         self._heads = heads
         self._line: tuple[Any, ...] = ()
         super().__init__(*given)
@@ -224,8 +220,9 @@ class Request(message.Request):  # type: ignore[misc]
         if known is None:
             super().parse_request_line(line_bytes)
             known = self.method, self.uri, self.path, self.query, self.fragment, self.version
-            if len(line_bytes) <= KEPT_BYTES:
-                _keep(self._heads.lines, line_bytes, known)
+            if len(line_bytes) > KEPT_BYTES:
+                return
+            _keep(self._heads.lines, line_bytes, known)
         self.method, self.uri, self.path, self.query, self.fragment, self.version = self._line = known
 
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
@@ -235,7 +232,7 @@ class Request(message.Request):  # type: ignore[misc]
                 headers = self._without_secret(data)
             else:
                 known = self._known(data)
-                self.head = self._line, known
+                self.head = (self._line, known) if self._line else None
                 headers = list(known[0])
         if headers is None:
             headers = super().parse_headers(data, from_trailer=from_trailer)

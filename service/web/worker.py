@@ -31,7 +31,7 @@ from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding  # typ
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
-from service.web.replies import Environ, create
+from service.web.replies import Environs, create
 from service.web.turns import Turn
 from service.web.wire import Arriving, Dates, Heads, Held, Parser, Request, StatedBody
 
@@ -60,7 +60,7 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.heads = Heads()
         util.http_date = Dates(util.http_date)
         wsgi.WSGIErrorsWrapper = cache(wsgi.WSGIErrorsWrapper)
-        wsgi.create = partial(create, wsgi.create)
+        wsgi.create = partial(create, wsgi.create, Environs())
         super().init_process()
 
     def server_class(self, listener: Any, *, spawn: Any, **given: Any) -> StreamServer:
@@ -80,7 +80,7 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """gunicorn's, which it asks behind each request's head: the one place where the connection's parser is seen."""
         if type(parser) is RequestParser:
             parser.__class__ = Parser  # an attribute that knows the parser would keep it until a garbage collection
-            parser.mesg_class = partial(Request, self.heads, Environ())
+            parser.mesg_class = partial(Request, self.heads)
         upgraded: bool = super()._try_h2c_upgrade(listener, req, parser, client, addr)
         return upgraded
 

@@ -9,7 +9,7 @@ from gunicorn.http import errors, message, wsgi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.web.replies import Environ, Reply, create
+from service.web.replies import KEPT, Environs, Reply, create
 from service.web.wire import Heads, Request
 
 CONFIG = Config()
@@ -60,10 +60,10 @@ class Socket:
     send = sendall
 
 
-def begun(make, kind, head):
+def begun(make, kind, head, peer=PEER, server=SERVER):
     """The request, its socket, and what is made of them."""
-    request, sock = kind(CONFIG, Source(head + b"{}"), PEER, 1), Socket()
-    return request, sock, *make(request, sock, PEER, SERVER, CONFIG)
+    request, sock = kind(CONFIG, Source(head + b"{}"), peer, 1), Socket()
+    return request, sock, *make(request, sock, peer, server, CONFIG)
 
 
 def meant(environ):
@@ -74,9 +74,8 @@ def meant(environ):
 
 @pytest.fixture
 def ours():
-    """``ours(head)``: the next request of a connection, with its socket, reply and environment."""
-    kind = partial(Request, Heads(), Environ())
-    return partial(begun, partial(create, wsgi.create), kind)
+    """``ours(head)``: the next request to a worker, with its socket, reply and environment."""
+    return partial(begun, partial(create, wsgi.create, Environs()), partial(Request, Heads()))
 
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
@@ -102,12 +101,46 @@ def test_the_same_head_has_the_same_made_once(ours, monkeypatch):
     assert len(made) == 1
 
 
-@pytest.mark.parametrize("name", ["a token", "a cookie", "an expectation"])
-def test_nothing_is_kept_of_a_secret_and_of_what_is_answered_at_once(name):
-    latest = Environ()
+@pytest.mark.parametrize("peer", [("192.0.2.1", 80), ("::1", 4711, 0, 0), "", b"/socket"], ids=str)
+@pytest.mark.parametrize("server", [SERVER, ("192.0.2.2", 80), "/socket"], ids=str)
+@pytest.mark.parametrize("name", ["a prediction", "a proxy's word"])
+def test_what_depends_on_the_connection_is_its_own(ours, name, peer, server):
+    *_, expected = begun(wsgi.create, message.Request, HEADS[name], peer, server)
     for _ in range(2):
-        begun(partial(create, wsgi.create), partial(Request, Heads(), latest), HEADS[name])
-    assert (latest._head, latest._same) == (None, {})
+        ours(HEADS[name])
+        for _ in range(2):
+            *_, environ = ours(HEADS[name], peer, server)
+            assert meant(environ) == meant(expected)
+
+
+def test_what_a_proxy_says_of_a_connection_is_not_kept():
+    environs, kind = Environs(), partial(Request, Heads())
+    for number in (1, 2):
+        request = kind(CONFIG, Source(HEADS["a prediction"]), PEER, 1)
+        address = f"192.0.2.{number}"
+        told = {"proxy_protocol": "TCP4", "client_addr": address, "client_port": 1, "proxy_addr": "a", "proxy_port": 2}
+        request.proxy_protocol_info = told
+        _, environ = create(wsgi.create, environs, request, Socket(), PEER, SERVER, CONFIG)
+        assert environ["REMOTE_ADDR"] == address
+    assert environs._kept == {}
+
+
+@pytest.mark.parametrize("name", ["a token", "a cookie", "an expectation", "a long header"])
+def test_nothing_is_kept_of_a_secret_of_what_is_answered_at_once_and_of_what_is_long(name):
+    environs, kind = Environs(), partial(Request, Heads())
+    for _ in range(2):
+        begun(partial(create, wsgi.create, environs), kind, HEADS[name])
+    assert environs._kept == {}
+
+
+def test_environments_are_not_kept_without_end():
+    environs, heads = Environs(), Heads()
+    for number in range(2 * KEPT + 1):
+        head = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number
+        for _ in range(2):
+            *_, environ = begun(partial(create, wsgi.create, environs), partial(Request, heads), head)
+            assert environ["PATH_INFO"] == f"/{number}"
+    assert 0 < len(environs._kept) <= KEPT
 
 
 STATUSES = ["200 OK", "404 Not Found", "422 Unprocessable Content", "204 No Content", "304 Not Modified", "500"]
@@ -176,5 +209,5 @@ def test_another_protocol_has_a_response_of_its_own(ours):
         """That of HTTP/2, say."""
 
     request, sock, *_ = ours(HEADS["a prediction"])
-    reply, _ = create(wsgi.create, request, sock, PEER, SERVER, CONFIG, response_class=Other)
+    reply, _ = create(wsgi.create, Environs(), request, sock, PEER, SERVER, CONFIG, response_class=Other)
     assert type(reply) is Other

@@ -14,7 +14,6 @@ from gunicorn.http.body import LengthReader
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import Unreader
 
-from service.web.replies import Environ
 from service.web.wire import HELD_BYTES, KEPT, Dates, Heads, Held, Parser, Request, StatedBody
 from service.web.worker import FairWorker
 
@@ -170,7 +169,7 @@ def heads():
     heads = Heads()
     for peer in PEERS:
         for head in HEADS:
-            meant(partial(Request, heads, Environ()), head, peer)
+            meant(partial(Request, heads), head, peer)
     return heads
 
 
@@ -179,14 +178,14 @@ def heads():
 def test_a_head_means_the_same_each_time_and_what_gunicorn_makes_of_it(heads, head, peer):
     """What is kept for one peer is not another's."""
     expected = meant(message.Request, head, peer)
-    assert [meant(partial(Request, heads, Environ()), head, peer) for _ in range(3)] == [expected] * 3
+    assert [meant(partial(Request, heads), head, peer) for _ in range(3)] == [expected] * 3
 
 
 @pytest.mark.parametrize("head", [head for head in HEADS if b"secret" in head])
 def test_no_secret_of_a_head_is_kept(head):
     heads = Heads()
     for _ in range(2):
-        meant(partial(Request, heads, Environ()), head, TRUSTED)
+        meant(partial(Request, heads), head, TRUSTED)
     assert "secret" not in repr(vars(heads))
 
 
@@ -194,7 +193,7 @@ def test_of_a_head_with_a_token_all_the_rest_is_kept():
     heads = Heads()
     for token in (b"first-secret", b"second-secret"):
         head = b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\nAccept: */*\r\n\r\n" % token
-        request = Request(heads, Environ(), CONFIG, Source(head, 1_000), TRUSTED, 1)
+        request = Request(heads, CONFIG, Source(head, 1_000), TRUSTED, 1)
         assert request.headers[1] == ("AUTHORIZATION", f"Bearer {token.decode()}")
     assert [key[0] for key in heads.headers] == [b"Host: a\r\nAccept: */*"]
 
@@ -202,7 +201,7 @@ def test_of_a_head_with_a_token_all_the_rest_is_kept():
 def test_what_is_done_to_one_requests_headers_is_not_seen_by_the_next():
     heads = Heads()
     for _ in range(2):
-        request = Request(heads, Environ(), CONFIG, Source(HEADS[0], 1_000), TRUSTED, 1)
+        request = Request(heads, CONFIG, Source(HEADS[0], 1_000), TRUSTED, 1)
         assert len(request.headers) == 4
         request.headers.clear()
 
@@ -211,10 +210,10 @@ def test_heads_are_not_kept_without_end():
     heads = Heads()
     for number in range(2 * KEPT + 1):
         head = b"GET /%d HTTP/1.1\r\nX: %d\r\n\r\n" % (number, number)
-        assert Request(heads, Environ(), CONFIG, Source(head, 1_000), (f"::{number:x}", 1), 1).path == f"/{number}"
+        assert Request(heads, CONFIG, Source(head, 1_000), (f"::{number:x}", 1), 1).path == f"/{number}"
     long = b"GET /%b HTTP/1.1\r\nX: %b\r\n\r\n" % (b"a" * 2_000, b"a" * 2_000)
     kept = [len(each) for each in (heads.lines, heads.headers, heads.trusted)]
-    Request(heads, Environ(), CONFIG, Source(long, 1_000), ("::1", 1), 1)
+    Request(heads, CONFIG, Source(long, 1_000), ("::1", 1), 1)
     assert [len(each) for each in (heads.lines, heads.headers)] == kept[:2]
     assert max(kept) <= KEPT
 
