@@ -13,31 +13,30 @@ from typing import Any
 
 from gunicorn.http import wsgi  # type: ignore[import-untyped]
 
+from service.web.wire import keep
+
 PLAIN = frozenset({"Content-Type", "X-Request-ID", "Andon-Model", "Andon-Version"})
 """Headers of answers that mean nothing to the connection, in the words that they always have; there are others."""
 
 OF_A_CONNECTION = frozenset({"wsgi.input", "gunicorn.socket", "REMOTE_ADDR", "REMOTE_PORT"})
 
-KEPT = 512
-"""So many different environments are kept."""
-
 
 class Reply(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's response, which goes out in one piece where it is in one piece."""
+    """gunicorn's response, which looks at what is always the same in fewer steps."""
 
     status: str | None
-    headers_sent: bool
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., None]:
         """See PEP 3333."""
+        write: Callable[..., None] = self.write
         code = _with_body(status)
         if code is None or exc_info or self.status is not None or self.req.method == "HEAD":
-            write: Callable[..., None] = super().start_response(status, headers, exc_info)
-            return write
-        self.status, self.status_code = status, code
-        self.process_headers(headers)
-        self.chunked = self.is_chunked()
-        return self.write
+            super().start_response(status, headers, exc_info)
+        else:
+            self.status, self.status_code = status, code
+            self.process_headers(headers)
+            self.chunked = self.is_chunked()
+        return write
 
     def process_headers(self, headers: list[tuple[str, str]]) -> None:
         """Look at each, and keep what goes out."""
@@ -52,15 +51,6 @@ class Reply(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
                 self.headers.append(header)
             else:
                 super().process_headers([header])
-
-    def write(self, arg: bytes) -> None:
-        """Send a part of the body, with the head before the first one."""
-        if self.headers_sent or self._omits_body or type(arg) is not bytes or len(arg) != self.response_length:
-            super().write(arg)
-            return
-        lines = [*self.default_headers(), *[f"{name}: {value}\r\n" for name, value in self.headers], "\r\n"]
-        self.headers_sent, self.sent = True, len(arg)
-        self.sock.sendall("".join(lines).encode("latin-1") + arg)
 
 
 @lru_cache(maxsize=64)
@@ -87,10 +77,8 @@ class Environs:
 
     def keep(self, head: tuple[Any, Any], server: Any, environ: dict[str, Any]) -> None:
         """That of a request with this head, before the application has it."""
-        if len(self._kept) >= KEPT:
-            self._kept.clear()
         same = {name: value for name, value in environ.items() if name not in OF_A_CONNECTION}
-        self._kept[id(head[0]), id(head[1])] = head, server, same  # with the head, so that its ids stay its own
+        keep(self._kept, (id(head[0]), id(head[1])), (head, server, same))  # with the head: its ids stay its own
 
 
 def create(

@@ -47,14 +47,17 @@ class Held:
             self._held = data
         else:
             held, self._held = self._held, b""
-            self._socket.sendall(held + data if held else data)
+            self._send(held + data if held else data)
 
     def flush(self) -> None:
         if self._held:
             held, self._held = self._held, b""
-            sent = self._socket.send(held)  # all of it, nearly always, and then for less than ``sendall``
-            if sent < len(held):
-                self._socket.sendall(held[sent:])
+            self._send(held)
+
+    def _send(self, data: bytes) -> None:
+        sent = self._socket.send(data)  # all of it, nearly always, and then for less than ``sendall``
+        if sent < len(data):
+            self._socket.sendall(data[sent:])
 
     def __getattr__(self, name: str) -> Any:
         self.flush()  # whatever else is done with a socket comes behind what was sent
@@ -212,7 +215,7 @@ class Request(message.Request):  # type: ignore[misc]
         peer = self.peer_addr[0] if isinstance(self.peer_addr, tuple) else None
         trusted = self._heads.trusted.get(peer)
         if trusted is None:
-            trusted = _keep(self._heads.trusted, peer, super()._peer_is_trusted_proxy())
+            trusted = keep(self._heads.trusted, peer, super()._peer_is_trusted_proxy())
         return trusted
 
     def parse_request_line(self, line_bytes: bytes) -> None:
@@ -222,7 +225,7 @@ class Request(message.Request):  # type: ignore[misc]
             known = self.method, self.uri, self.path, self.query, self.fragment, self.version
             if len(line_bytes) > KEPT_BYTES:
                 return
-            _keep(self._heads.lines, line_bytes, known)
+            keep(self._heads.lines, line_bytes, known)
         self.method, self.uri, self.path, self.query, self.fragment, self.version = self._line = known
 
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
@@ -243,7 +246,7 @@ class Request(message.Request):  # type: ignore[misc]
         known = self._heads.headers.get(key)
         if known is None:
             headers = super().parse_headers(data)
-            known = _keep(self._heads.headers, key, (headers, self.scheme, self._expected_100_continue))
+            known = keep(self._heads.headers, key, (headers, self.scheme, self._expected_100_continue))
         _, self.scheme, self._expected_100_continue = known
         return known
 
@@ -271,7 +274,8 @@ def _may_hold_secret(data: bytes) -> bool:
     return any(word in lower for word in SECRET_WORDS)
 
 
-def _keep(kept: dict[Any, T], key: Any, value: T) -> T:
+def keep(kept: dict[Any, T], key: Any, value: T) -> T:
+    """Have a value under a key from now on, with no more than ``KEPT`` others."""
     if len(kept) >= KEPT:
         kept.clear()
     kept[key] = value

@@ -1,6 +1,7 @@
 """Environments and answers are those that gunicorn itself makes, whatever was kept of the request before."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from gunicorn import util
@@ -9,8 +10,8 @@ from gunicorn.http import errors, message, wsgi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.web.replies import KEPT, Environs, Reply, create
-from service.web.wire import Heads, Request
+from service.web.replies import Environs, Reply, create
+from service.web.wire import KEPT, Heads, Held, Request
 
 CONFIG = Config()
 PEER, SERVER = ("127.0.0.1", 4711), ("127.0.0.1", 8000)
@@ -187,12 +188,13 @@ def test_an_answer_is_gunicorns_to_the_byte(head, answer):
 
 
 def test_what_is_whole_goes_out_in_one_piece(ours):
-    request, sock, reply, _ = ours(HEADS["a prediction"])
+    *_, reply, _ = ours(HEADS["a prediction"])
     pieces = []
-    sock.sendall = pieces.append
+    reply.sock = Held(SimpleNamespace(send=lambda data: pieces.append(data) or len(data)))
     reply.start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
     reply.write(b"{}")
     reply.close()
+    reply.sock.flush()
     assert len(pieces) == 1
     assert pieces[0].endswith(b"Content-Length: 2\r\n\r\n{}")
 
