@@ -6,6 +6,8 @@ nobody would hear of it: these requests never come to the front, which has an id
 
 from __future__ import annotations
 
+import ssl
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -27,7 +29,6 @@ DETAILS = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "the service failed; its log says how",
 }
 
-
 UNREAD = {"REQUEST_METHOD": "-", "PATH_INFO": "-"}
 """All that is known of a request that could not be read."""
 
@@ -44,8 +45,11 @@ def replace_pages(observers: Sequence[Observer]) -> None:
 def write_problem(observers: Sequence[Observer], sock: Any, status: int, reason: str, message: str) -> None:
     """Refuse in place of ``gunicorn.util.write_error``: ``reason`` and ``message`` are for its page.
 
-    A failure of ours is the front's to tell of, which had the request before.
+    A failure of ours is the front's to tell of, which had the request before. Whom TLS can't be gone on with can be
+    told nothing, and has asked nothing.
     """
+    if isinstance(sys.exc_info()[1], ssl.SSLError):  # gunicorn calls this while it handles the error
+        return
     code = HTTPStatus(status)
     response = problem_document(Failure(status=code, detail=DETAILS.get(code, code.description)))
     body = response.get_data()

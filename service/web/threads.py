@@ -8,7 +8,6 @@ client that takes its answer slowly, or not at all, keeps its thread still.
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from concurrent.futures import Future
 from contextlib import suppress
@@ -66,11 +65,6 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
             return super().handle_request(req, conn)
         finally:
             unreader.sock = conn.sock
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Refuse what is not even HTTP; whom TLS could not be agreed with can be told nothing."""
-        if not isinstance(exc, ssl.SSLError):
-            super().handle_error(req, client, addr, exc)
 
     def murder_pending(self) -> None:
         """End what has waited for too long; the main loop calls it."""

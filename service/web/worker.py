@@ -16,7 +16,6 @@ What is different, and what each is worth, is in ``docs/decisions/0004-worker.md
 
 from __future__ import annotations
 
-import ssl
 import time
 from contextlib import suppress
 from functools import cache, partial
@@ -99,14 +98,10 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         gevent.sleep(0)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Refuse what is not even HTTP. A transfer coding that there is not is the client's fault too, and no 501.
-
-        Whom TLS can't be gone on with can be told nothing.
-        """
+        """Refuse what is not even HTTP. A transfer coding that there is not is the client's fault too, and no 501."""
         if isinstance(exc, UnsupportedTransferCoding):
             exc = InvalidHeader("TRANSFER-ENCODING")
-        if not isinstance(exc, ssl.SSLError):
-            super().handle_error(req, client, addr, exc)
+        super().handle_error(req, client, addr, exc)
 
 
 def _is_unread(reader: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 from http.client import HTTPResponse
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from gunicorn.workers.sync import SyncWorker
 
 from service.web.calls import UNMATCHED
 from service.web.refusals import replace_pages
+from service.web.threads import PunctualWorker
 from service.web.worker import FairWorker
 
 SECRET = "GET /predict?user=SECRET HTTP/9"
@@ -84,3 +86,17 @@ def test_no_two_refusals_have_the_same_id(calls):
         with ours, theirs:
             util.write_error(ours, 400, "Bad Request", SECRET)
     assert len({call.id for call in calls}) == 3
+
+
+@pytest.mark.parametrize("worker_class", [FairWorker, PunctualWorker, SyncWorker])
+def test_whom_tls_cannot_be_gone_on_with_is_told_nothing_and_has_asked_nothing(worker_class, calls):
+    worker = worker_class.__new__(worker_class)
+    worker.cfg, worker.log = Config(), SimpleNamespace(warning=lambda *_: None)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        try:
+            raise ssl.SSLError(ssl.SSL_ERROR_SSL, "http request")
+        except ssl.SSLError as error:
+            worker.handle_error(None, ours, ("192.0.2.1", 1), error)
+        ours.shutdown(socket.SHUT_WR)
+        assert (theirs.recv(100), calls) == (b"", [])
