@@ -30,6 +30,23 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def send(port, data, *, end=False):
+    """Whatever comes back for some bytes on a connection of its own; with ``end``, the client then stops sending."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(data)
+        if end:
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := connection.recv(65_536):
+            answer += part
+    return answer
+
+
+def statuses(answer):
+    """The status of every response in what came back."""
+    return [int(status) for status in re.findall(rb"^HTTP/1\.[01] (\d{3}) ", answer, re.MULTILINE)]
+
+
 def environment(**settings):
     """This one, in which another Python finds the package that is tested, wherever it is started."""
     environ = {**os.environ, "ANDON_WORKERS": "1", "ANDON_TIMEOUT": "30", "ANDON_LOG_FORMAT": "text", **settings}

@@ -10,24 +10,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from serving import environment, served
+from serving import environment, send, served, statuses
 
 from service.store import Store
 
 GOOD = {"flight": 4711, "origin": "EWR", "hour": 7, "holiday": True, "temp": 21.125, "gate": "007"}
 BODY = json.dumps({"instances": [GOOD]}).encode()
-
-
-def send(port, data, *, end=False):
-    """Whatever comes back for some bytes on a connection of its own; with ``end``, the client then stops sending."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(data)
-        if end:
-            connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        while part := connection.recv(65_536):
-            answer += part
-    return answer
 
 
 def request(*headers, body=b"", content_type="application/json", connection="close"):
@@ -39,11 +27,6 @@ def request(*headers, body=b"", content_type="application/json", connection="clo
 def stated(body):
     """The header that states the length of a body."""
     return f"Content-Length: {len(body)}"
-
-
-def statuses(answer):
-    """The status of every response in what came back."""
-    return [int(status) for status in re.findall(rb"^HTTP/1\.[01] (\d{3}) ", answer, re.MULTILINE)]
 
 
 def chunks(*parts):

@@ -12,11 +12,10 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
-from serving import START_SECONDS, environment, served, until
+from serving import START_SECONDS, environment, send, served, statuses, until
 
 GOOD = {"flight": 4711, "origin": "EWR", "hour": 7, "holiday": True, "temp": 21.125}
 BODY = json.dumps({"instances": [GOOD]}).encode()
@@ -167,10 +166,7 @@ def test_a_request_that_does_not_arrive_in_time_is_ended_and_disturbs_nobody(tmp
 def test_behind_an_answer_nothing_is_answered_where_nobody_knows_what_it_is(tmp_path, line, worker_class):
     head = b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     with started(tmp_path, line, worker_class=worker_class) as (server, _):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
-            client.sendall(head + b"zz\r\n" + head + b"0\r\n\r\n")
-            told = b"".join(iter(partial(client.recv, 65_536), b""))
-        assert re.findall(rb"^HTTP/1.1 (\d+)", told, re.MULTILINE) == [b"404"]
+        assert statuses(send(server.port, head + b"zz\r\n" + head + b"0\r\n\r\n")) == [404]
         assert "Traceback" not in server.log.read_text()
 
 
@@ -185,9 +181,7 @@ def test_a_handshake_that_never_ends_is_ended(tmp_path, line, secured, worker_cl
     limits = {"worker_class": worker_class, "request_seconds": 1, "keepalive": 60}
     with started(tmp_path, line, **limits, **files) as (server, environ):
         wait_for_its_start(server)
-        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
-            client.sendall(sent)
-            told = b"".join(iter(partial(client.recv, 100), b""))
+        told = send(server.port, sent)
         assert told[:1] in (b"", ALERT)
         assert len(told) < 10
         assert healthy(environ)
