@@ -1,12 +1,12 @@
 """Arrow streams: whatever pyarrow writes means what the same rows mean in JSON, and nothing hostile gets through."""
 
-import io
 import struct
 from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from arrow_bodies import stream
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,16 +42,6 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NESTED = pa.struct({"a": pa.list_(pa.int8()), "b": pa.string()})
 NOT_UTF8 = "bytes that are not UTF-8"
 INTEGER_TYPES = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()]
-
-
-def stream(*batches, schema=None, **options):
-    """Batches, or tables, as one stream."""
-    out = io.BytesIO()
-    schema = schema or batches[0].schema
-    with pa.ipc.new_stream(out, schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
-        for batch in batches:
-            writer.write(batch)
-    return out.getvalue()
 
 
 def predict(body, predictor=PREDICTOR, bounds=BOUNDS):

@@ -4,6 +4,7 @@ import json
 
 import pyarrow as pa
 import pytest
+from arrow_bodies import stream
 
 from service.core.columns import Missing
 from service.errors import InvalidRequest, NoModel, TooManyRows
@@ -47,13 +48,6 @@ def bodies():
         "arrow": ("application/vnd.apache.arrow.stream", stream(table)),
         "dictionaries": ("application/vnd.apache.arrow.stream", stream(coded)),
     }
-
-
-def stream(table):
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write(table)
-    return sink.getvalue().to_pybytes()
 
 
 @pytest.mark.parametrize(("media_type", "body"), bodies().values(), ids=bodies())

@@ -5,6 +5,7 @@ import json
 
 import pyarrow as pa
 import pytest
+from arrow_bodies import stream
 
 from service.config import Settings
 from service.web import create_app
@@ -26,22 +27,19 @@ BODIES = {
 ARROW = "application/vnd.apache.arrow.stream"
 
 
-def stream(**columns):
-    table, out = pa.table(columns), io.BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
+def table_of(**columns):
+    return stream(pa.table(columns))
 
 
-VALID = stream(user=["007", None, "Z\xfcrich"], hour=[7, -1, 0], price=[5.0, None, 1.5])
+VALID = table_of(user=["007", None, "Z\xfcrich"], hour=[7, -1, 0], price=[5.0, None, 1.5])
 STREAMS = {
     "valid": VALID,
     "no rows": VALID[:0],
-    "a field absent": stream(user=["007"]),
-    "a wrong type": stream(user=["007"], hour=["7"], price=[5.0]),
-    "a null where none may be": stream(user=["007"], hour=pa.array([None], pa.int8()), price=[5.0]),
-    "too many rows": stream(user=["007"] * 151, hour=[7] * 151, price=[5.0] * 151),
-    "too many bytes": stream(user=["x" * 20_000], hour=[7], price=[5.0]),
+    "a field absent": table_of(user=["007"]),
+    "a wrong type": table_of(user=["007"], hour=["7"], price=[5.0]),
+    "a null where none may be": table_of(user=["007"], hour=pa.array([None], pa.int8()), price=[5.0]),
+    "too many rows": table_of(user=["007"] * 151, hour=[7] * 151, price=[5.0] * 151),
+    "too many bytes": table_of(user=["x" * 20_000], hour=[7], price=[5.0]),
     "cut short": VALID[:-20],
     "compressed": b"\x04\x22\x4d\x18" + VALID,
     "JSON": b'{"instances": []}',
