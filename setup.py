@@ -15,9 +15,9 @@ kernels = load_build()
 
 
 class BuildPy(build_py):
-    """The package's files, and among them the library and the revision, if it is known.
+    """The package's files, and among them the libraries and the revision, if it is known.
 
-    An editable install gets the library in the checkout, and no revision: it would not be that of tomorrow's sources.
+    An editable install gets the libraries in the checkout, and no revision: it would not be that of tomorrow's sources.
     """
 
     def run(self) -> None:
@@ -28,23 +28,24 @@ class BuildPy(build_py):
             # What an earlier build left in the checkout's build folder is no part of this one.
             shutil.rmtree(Path(self.build_lib, "service"), ignore_errors=True)
             super().run()
-            kernels.compile_library(self._library())
+            for library in self._libraries():
+                kernels.compile_library(library)
             if known := revision():
                 self._revision().write_text(f"{known}\n", encoding="ascii")
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
-        made = [] if self.editable_mode else [path for path in (self._library(), self._revision()) if path.exists()]
+        made = [] if self.editable_mode else [path for path in (*self._libraries(), self._revision()) if path.exists()]
         return [*super().get_outputs(include_bytecode), *map(str, made)]
 
-    def _library(self) -> Path:
-        return Path(self.build_lib, "service", "kernels", kernels.LIBRARY)
+    def _libraries(self) -> list[Path]:
+        return [Path(self.build_lib, "service", "kernels", name) for name in kernels.libraries()]
 
     def _revision(self) -> Path:
         return Path(self.build_lib, "service", "revision.txt")
 
 
 class PlatformWheel(bdist_wheel):
-    """``py3-none-linux_x86_64`` and the like: ctypes loads the library, so any Python 3 does.
+    """``py3-none-linux_x86_64`` and the like: ctypes loads the libraries, so any Python 3 does.
 
     With ``SOURCE_DATE_EPOCH``, the same sources and compiler give the same wheel to the byte, whoever builds it.
     """

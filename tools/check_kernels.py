@@ -61,7 +61,8 @@ def main():
 def warnings(folder):
     """Compile the kernels, and accept no warning."""
     try:
-        build.compile_library(folder / build.LIBRARY, extra=[*WARNINGS, "-Werror"])
+        for name in build.libraries():
+            build.compile_library(folder / name, extra=[*WARNINGS, "-Werror"])
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1

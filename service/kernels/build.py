@@ -1,7 +1,10 @@
-"""Compile the kernels: the C files of this folder, into one library beside them that holds no Python.
+"""Compile the kernels: the C files of this folder, into libraries beside them that hold no Python.
+
+One runs on every machine of its architecture. For x86-64 there is another, of the same C, for the machines of the last
+ten years; ``library`` takes it where it can, and gets the same bits from it in less time.
 
 ``setup.py`` calls it for the wheel, which therefore serves every Python; nothing compiles at run time. In a checkout,
-``python -m service.kernels.build`` (or the tests' conftest) makes the library in its place.
+``python -m service.kernels.build`` (or the tests' conftest) makes the libraries in their place.
 """
 
 from __future__ import annotations
@@ -19,6 +22,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LIBRARY = "_andon.so"
+"""Runs on every machine."""
+
+LIBRARY_V3 = "_andon.v3.so"
+"""Runs on x86-64-v3: with AVX2, and what came with it."""
+
+LEVELS = {LIBRARY: ("-march=x86-64", "-mcpu=baseline"), LIBRARY_V3: ("-march=x86-64-v3", "-mcpu=x86_64_v3")}
+"""How a compiler, and how zig, calls the machines that each library is for."""
 
 FLAGS = (
     "-std=c11",
@@ -28,12 +38,18 @@ FLAGS = (
     "-g0",  # zig would write the folder that it compiles in into the library
     "-fvisibility=hidden",
     "-fno-math-errno",  # sqrt becomes an instruction; nothing reads errno
+    "-fno-trapping-math",  # both sides of a choice may be computed, side by side; nothing reads the exceptions' flags
     "-ffp-contract=off",  # no fused multiply-add: the same bits on every machine
 )
 
 
+def libraries() -> list[str]:
+    """The names of the libraries for this architecture."""
+    return [LIBRARY, LIBRARY_V3] if _is_x86_64() else [LIBRARY]
+
+
 def main() -> int:
-    """Make the library beside the sources, and return the exit code."""
+    """Make the libraries beside the sources, and return the exit code."""
     try:
         make_in_place()
     except RuntimeError as error:
@@ -43,18 +59,18 @@ def main() -> int:
 
 
 def make_in_place() -> None:
-    """Make the library beside the sources, if it is older than they are.
+    """Make each library beside the sources that is older than they are.
 
     Raises:
         RuntimeError: as ``compile_library``.
     """
-    library = HERE / LIBRARY
-    if not is_current(library):
-        compile_library(library)
+    for library in map(HERE.joinpath, libraries()):
+        if not is_current(library):
+            compile_library(library)
 
 
 def sources() -> list[Path]:
-    """All that the library is made of, this file with its flags included. An installed package holds no C."""
+    """All that a library is made of, this file with its flags included. An installed package holds no C."""
     return [*sorted(HERE.glob("*.c")), *sorted(HERE.glob("*.h")), Path(__file__).resolve()]
 
 
@@ -64,7 +80,7 @@ def is_current(library: Path) -> bool:
 
 
 def compile_library(library: Path, *, extra: Sequence[str] = ()) -> None:
-    """Compile the kernels into ``library``, which appears whole or not at all.
+    """Compile the kernels into ``library``, one of ``libraries()``, which appears whole or not at all.
 
     Args:
         extra: flags after our own, which win.
@@ -78,7 +94,7 @@ def compile_library(library: Path, *, extra: Sequence[str] = ()) -> None:
     with tempfile.TemporaryDirectory(prefix="andon-kernels-") as caches:
         unfinished = library.with_suffix(f".{os.getpid()}.tmp")
         command = compiler()
-        command += [*architecture(command), *FLAGS, *extra, *units, "-o", str(unfinished), "-lm"]
+        command += [*architecture(command, library.name), *FLAGS, *extra, *units, "-o", str(unfinished), "-lm"]
         environ = {"ZIG_GLOBAL_CACHE_DIR": caches, "ZIG_LOCAL_CACHE_DIR": caches, **os.environ}
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
@@ -112,11 +128,16 @@ def system_compiler() -> list[str] | None:
     return next(([path] for path in map(shutil.which, ("cc", "gcc", "clang")) if path), None)
 
 
-def architecture(command: Sequence[str]) -> list[str]:
-    """The least machine that the library must run on, as this compiler calls it: never the one that compiles it."""
+def architecture(command: Sequence[str], library: str = LIBRARY) -> list[str]:
+    """The least machine that a library must run on, as this compiler calls it: never the one that compiles it."""
+    usual, by_zig = LEVELS[library]
     if any(Path(word).name in ("zig", "ziglang") for word in command):
-        return ["-mcpu=baseline"]
-    return ["-march=x86-64"] if platform.machine() in ("x86_64", "AMD64") else []
+        return [by_zig]
+    return [usual] if _is_x86_64() else []
+
+
+def _is_x86_64() -> bool:
+    return platform.machine() in ("x86_64", "AMD64")
 
 
 if __name__ == "__main__":

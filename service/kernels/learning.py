@@ -44,7 +44,7 @@ def learn_rows(
     if buckets.ndim != 2 or labels.shape != (len(buckets),):
         raise ValueError(f"buckets of shape {buckets.shape} and labels of shape {labels.shape} do not fit")
     probabilities = np.empty(len(labels), dtype=np.float64)
-    scratch = np.empty(4 * buckets.shape[1], dtype=np.float64)
+    scratch = np.empty(6 * buckets.shape[1], dtype=np.float64)
     n_buckets = len(state) - 1
     bad = _learn_rows(buckets, *buckets.shape, labels, state, n_buckets, alpha, beta, l1, l2, scratch, probabilities)
     if bad >= 0:

@@ -27,7 +27,8 @@ def source(tmp_path_factory):
     for name in FILES:
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "service", folder / "service", ignore=shutil.ignore_patterns("__pycache__", "_andon*"))
-    (folder / "service" / "kernels" / build.LIBRARY).write_bytes(b"for another machine")
+    for name in build.libraries():
+        (folder / "service" / "kernels" / name).write_bytes(b"for another machine")
     return folder
 
 
@@ -70,11 +71,12 @@ def test_a_wheel_holds_the_library_instead_of_the_c_and_serves_every_python(whee
     assert re.fullmatch(r"andon-[\d.]+-py3-none-linux_\w+\.whl", wheels[0].name)
     with ZipFile(wheels[0]) as wheel:
         kernels = {Path(path).name for path in wheel.namelist() if path.startswith("service/kernels/")}
-        assert wheel.read(f"service/kernels/{build.LIBRARY}").startswith(b"\x7fELF")
+        for name in build.libraries():
+            assert wheel.read(f"service/kernels/{name}").startswith(b"\x7fELF")
         assert "service/gone.py" not in wheel.namelist()
         assert not any(".data/" in path for path in wheel.namelist())
     python = {path.name for path in (ROOT / "service" / "kernels").glob("*.py")}
-    assert kernels == {*python, build.LIBRARY}
+    assert kernels == {*python, *build.libraries()}
 
 
 def test_the_same_revision_gives_the_same_wheel_to_the_byte_and_is_in_it(wheels):

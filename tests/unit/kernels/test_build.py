@@ -20,7 +20,7 @@ needs_compiler = pytest.mark.skipif(installed.system_compiler() is None, reason=
 def copied(folder):
     """``build`` beside a copy of some of the C, as in a checkout."""
     folder.mkdir(parents=True)
-    for name in ("andon.h", "build.py", "score.c"):
+    for name in ("andon.h", "build.py", "machine.c", "score.c"):
         shutil.copy(SOURCES / name, folder)
     return loaded(folder / "build.py")
 
@@ -86,33 +86,49 @@ def test_without_any_at_all_it_says_what_to_install(machine, build, capsys):
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags of x86-64")
 @pytest.mark.parametrize(
-    ("command", "flags"),
+    ("command", "flags", "flags_v3"),
     [
-        (["/usr/bin/gcc"], ["-march=x86-64"]),
-        (["ccache", "clang"], ["-march=x86-64"]),
-        (["/home/zig/bin/gcc"], ["-march=x86-64"]),
-        (["/opt/zig", "cc"], ["-mcpu=baseline"]),
-        (["python", "-m", "ziglang", "cc"], ["-mcpu=baseline"]),
+        (["/usr/bin/gcc"], ["-march=x86-64"], ["-march=x86-64-v3"]),
+        (["ccache", "clang"], ["-march=x86-64"], ["-march=x86-64-v3"]),
+        (["/home/zig/bin/gcc"], ["-march=x86-64"], ["-march=x86-64-v3"]),
+        (["/opt/zig", "cc"], ["-mcpu=baseline"], ["-mcpu=x86_64_v3"]),
+        (["python", "-m", "ziglang", "cc"], ["-mcpu=baseline"], ["-mcpu=x86_64_v3"]),
     ],
 )
-def test_no_compiler_makes_it_for_its_own_processor_only(command, flags):
+def test_no_compiler_makes_it_for_its_own_processor_only(command, flags, flags_v3):
     assert installed.architecture(command) == flags
+    assert installed.architecture(command, installed.LIBRARY_V3) == flags_v3
+
+
+@pytest.mark.parametrize(
+    ("architecture", "names"),
+    [("x86_64", ["_andon.so", "_andon.v3.so"]), ("AMD64", ["_andon.so", "_andon.v3.so"]), ("aarch64", ["_andon.so"])],
+)
+def test_there_is_a_library_for_every_machine_and_one_for_most_of_x86_64(monkeypatch, architecture, names):
+    monkeypatch.setattr(platform, "machine", lambda: architecture)
+    assert installed.libraries() == names
+    assert (installed.architecture(["gcc"]) == []) == (architecture == "aarch64")
 
 
 @needs_compiler
 def test_in_place_it_is_made_when_missing_and_again_only_when_a_source_is_newer(build):
-    library = build.HERE / build.LIBRARY
-    assert not build.is_current(library)
+    libraries = [build.HERE / name for name in build.libraries()]
+    assert not any(map(build.is_current, libraries))
     build.make_in_place()
-    made = library.stat().st_mtime_ns
-    assert build.is_current(library)
+    made = [library.stat().st_mtime_ns for library in libraries]
+    assert all(map(build.is_current, libraries))
     assert build.main() == 0
-    assert library.stat().st_mtime_ns == made
+    assert [library.stat().st_mtime_ns for library in libraries] == made
+    first, last = min(made), max(made)
     for source in build.sources():
-        os.utime(source, ns=(made + 1, made + 1))
-        assert not build.is_current(library), source
-        os.utime(source, ns=(made, made))
-    assert build.is_current(library)
+        os.utime(source, ns=(last + 1, last + 1))
+        assert not any(map(build.is_current, libraries)), source
+        os.utime(source, ns=(first, first))
+    assert all(map(build.is_current, libraries))
+    libraries[-1].unlink()
+    build.make_in_place()
+    assert [library.stat().st_mtime_ns for library in libraries[:-1]] == made[:-1]
+    assert all(map(build.is_current, libraries))
 
 
 @needs_compiler
@@ -120,7 +136,8 @@ def test_two_folders_give_the_same_library_to_the_byte(build, tmp_path):
     other = copied(tmp_path / "elsewhere" / "kernels")
     for one in (build, other):
         one.make_in_place()
-    assert (build.HERE / build.LIBRARY).read_bytes() == (other.HERE / other.LIBRARY).read_bytes()
+    for name in build.libraries():
+        assert (build.HERE / name).read_bytes() == (other.HERE / name).read_bytes()
 
 
 @needs_compiler

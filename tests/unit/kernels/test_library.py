@@ -11,13 +11,18 @@ READ_ONLY = np.zeros(3, dtype=np.int64)
 READ_ONLY.flags.writeable = False
 
 
+def address_of(handed_over):
+    is_pointer = isinstance(handed_over, ctypes.c_void_p)
+    return handed_over.value if is_pointer else ctypes.addressof(handed_over)
+
+
 def test_what_is_handed_over_is_the_address_of_the_first_element():
     values = np.arange(5, dtype=np.int64)
     for argument in (array(np.int64), output(np.int64)):
         for window in (values, values[2:]):
-            address = argument.from_param(window).value
+            address = address_of(argument.from_param(window))
             assert ctypes.c_int64.from_address(address).value == window[0]
-    assert array(np.int64).from_param(READ_ONLY).value == READ_ONLY.ctypes.data
+    assert address_of(array(np.int64).from_param(READ_ONLY)) == READ_ONLY.ctypes.data
 
 
 @pytest.mark.parametrize(
