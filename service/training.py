@@ -18,15 +18,15 @@ from service.artefact import Golden
 from service.core.encoder import Buckets
 from service.core.features import Schema
 from service.core.learner import FTRL, Learner
-from service.core.metrics import RunningMetrics
+from service.core.metrics import Labels, RunningMetrics
 from service.core.model import LinearModel, Probabilities
 from service.core.predictor import Predictor
 from service.core.profile import Profiler
 from service.core.seen import Hashes
 from service.durable import make_folder
 from service.errors import EventsError
-from service.events import Batch, Events, RowSample, holdout_cutoff
-from service.events.columns import MICROSECONDS
+from service.events import Events, RowSample, holdout_cutoff
+from service.events.values import MICROSECONDS, Times
 from service.kernels.hashing import fold_hashes
 from service.pipeline import Aside, Behind, ahead
 from service.spool import Spool
@@ -73,16 +73,16 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
     stamps = events.stamps()
     cutoff = holdout_cutoff(events, run.holdout) if run.holdout else None
     learner = Learner(n_buckets=schema.n_buckets, parameters=run.learner)
-    witness = _Witness(schema, seed=run.seed)
+    witness = _Witness(schema)
+    sample = RowSample(size=GOLDEN_ROWS, seed=[run.seed, 1])
     make_folder(store.root)
     with Aside() as digests, Spool(store.root, n_slots=len(schema.slots)) as spool:
         digests.submit(lambda: events.digests(proceed=lambda: digests.wanted))
         with Behind() as behind:
-            for batch, hashes, buckets in ahead(_encoded(events, cutoff)):
-                assert batch.labels is not None
-                behind.submit(witness.take, batch, hashes, learner.learn(buckets, batch.labels))
+            for batch in ahead(_encoded(events, cutoff, sample)):
+                behind.submit(witness.take, batch, learner.learn(batch.buckets, batch.labels))
                 if run.passes > 1:
-                    spool.append(buckets, batch.labels)
+                    spool.append(batch.buckets, batch.labels)
                 progress(batch.done / run.passes)
         random = np.random.default_rng([run.seed, 0])
         for number in range(1, run.passes):
@@ -109,36 +109,54 @@ def train(store: Store, events: Events, run: Run, *, progress: Callable[[float],
     if events.stamps() != stamps:
         raise EventsError(file=events.names, message="the events changed while they were learned")
     weights = learner.weights()
-    instances = _golden_instances(witness.sample.rows(), schema)
+    instances = _golden_instances(sample.rows(), schema)
     predictor = Predictor(schema=schema, model=LinearModel(weights), version="candidate")
     golden = Golden(instances=instances, probabilities=predictor.predict_rows(instances))
     return store.add(schema=schema, weights=weights, golden=golden, seen=witness.profiler.seen(), training=training)
 
 
-def _encoded(events: Events, cutoff: int | None) -> Iterator[tuple[Batch, Hashes, Buckets]]:
-    """The batches to learn from, up to ``cutoff``, with their hashes (by slot) and their buckets (by row)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Encoded:
+    """What is learned of a batch, and no longer the text that it came of.
+
+    Attributes:
+        hashes: by slot, shape ``(n_slots, n_rows)``.
+        buckets: by row, shape ``(n_rows, n_slots)``.
+        labels, times, done: as of the batch.
+    """
+
+    hashes: Hashes
+    buckets: Buckets
+    labels: Labels
+    times: Times | None
+    done: float
+
+
+def _encoded(events: Events, cutoff: int | None, sample: RowSample) -> Iterator[_Encoded]:
+    """The batches to learn from, up to ``cutoff``; ``sample`` draws from their rows."""
     schema = events.schema
     for whole in events.batches(labels=True, times=schema.timestamp is not None):
         batch = whole if cutoff is None else whole.up_to(cutoff)
+        assert batch.labels is not None
+        sample.offer(batch)
         hashes = batch.hash(schema)
-        yield batch, hashes, fold_hashes(hashes, schema.n_buckets)
+        buckets = fold_hashes(hashes, schema.n_buckets)
+        yield _Encoded(hashes=hashes, buckets=buckets, labels=batch.labels, times=batch.times, done=batch.done)
 
 
 class _Witness:
-    """Sees every batch of the first pass with the predictions made for it: metrics, profile, golden rows, times."""
+    """Sees every batch of the first pass with the predictions made for it: metrics, profile, times."""
 
-    def __init__(self, schema: Schema, *, seed: int) -> None:
+    def __init__(self, schema: Schema) -> None:
         self.metrics = RunningMetrics()
         self.profiler = Profiler(schema)
-        self.sample = RowSample(size=GOLDEN_ROWS, seed=[seed, 1])
         self.span = _Span()
 
-    def take(self, batch: Batch, hashes: Hashes, probabilities: Probabilities) -> None:
-        assert batch.labels is not None
+    def take(self, batch: _Encoded, probabilities: Probabilities) -> None:
         self.metrics.update(batch.labels, probabilities)
-        self.profiler.update(hashes, batch.labels, None if batch.times is None else batch.times.values)
-        self.sample.offer(batch)
-        self.span.add(batch)
+        self.profiler.update(batch.hashes, batch.labels, None if batch.times is None else batch.times.values)
+        if batch.times is not None and len(batch.labels):
+            self.span.add(batch.times)
 
 
 def _golden_instances(rows: list[dict[str, Any]], schema: Schema) -> list[dict[str, Any]]:
@@ -156,16 +174,14 @@ class _Span:
         self._first: int | None = None
         self._last: int | None = None
 
-    def add(self, batch: Batch) -> None:
-        if batch.times is None or not batch.n_rows:
-            return
-        first, last = int(batch.times.values.min()), int(batch.times.values.max())
-        times = batch.times.values
+    def add(self, batch: Times) -> None:
+        times = batch.values
+        first, last = int(times.min()), int(times.max())
         ordered = bool((times[1:] >= times[:-1]).all()) and (self._last is None or first >= self._last)
         self._in_order = self._in_order and ordered
         self._first = first if self._first is None else min(self._first, first)
         self._last = last if self._last is None else max(self._last, last)
-        self._unit = batch.times.unit
+        self._unit = batch.unit
 
     def to_document(self) -> dict[str, Any] | None:
         if self._first is None or self._last is None:

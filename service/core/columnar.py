@@ -48,7 +48,7 @@ def column_of(array: pa.Array) -> core.Column:
     if kind == pa.string():
         _, offsets, data = array.buffers()
         window = _values(offsets, np.int32, start, n_rows + 1) if n_rows else np.zeros(1, dtype=np.int32)
-        return core.Text(offsets=window, data=_bytes(data), valid=_valid(array))
+        return core.Text.of(window, _bytes(data), valid=_valid(array))
     if kind == CODED_TEXT:
         values = column_of(array.dictionary)
         assert isinstance(values, core.Text)

@@ -6,7 +6,7 @@ read it. The hashes are those of ``encoder`` and ``bucketer``, which the propert
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,33 +18,62 @@ from service.core.encoder import Buckets
 from service.core.features import Bins, Field, Schema
 from service.core.seen import Hashes
 from service.kernels import hashing
-from service.kernels.library import ALL_SET, Bitmap
+from service.kernels.library import ALL_SET, Bitmap, Places
+
+Mask: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Strings, of valid UTF-8: row ``i`` is ``data[offsets[i]:offsets[i + 1]]``.
+    """Strings, of valid UTF-8, anywhere in some data: row ``i`` is ``data[begins[i]:ends[i]]``.
 
     Attributes:
-        offsets: int32 or int64, shape ``(n_rows + 1,)``.
+        begins, ends: int32 or int64, both the same, shape ``(n_rows,)``.
         data: uint8.
         valid: the rows that are not missing.
+        hashed: a seed, and the hashes from it, where whoever found the strings has hashed them at once.
     """
 
-    offsets: NDArray[np.int32] | NDArray[np.int64]
+    begins: Places
+    ends: Places
     data: NDArray[np.uint8]
     valid: Bitmap = ALL_SET
+    hashed: tuple[int, Hashes] | None = None
+
+    @classmethod
+    def of(cls, offsets: Places, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> Text:
+        """Strings one after the other, as Arrow has them; ``offsets`` is of shape ``(n_rows + 1,)``."""
+        return cls(begins=offsets[:-1], ends=offsets[1:], data=data, valid=valid)
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return len(self.begins)
 
     def carry_on(self, states: Hashes) -> None:
         """Carry each row's hash on by its value."""
-        hashing.hash_text(self.offsets, self.data, states, valid=self.valid)
+        hashing.hash_text(self.begins, self.ends, self.data, states, valid=self.valid)
 
     def hash_into(self, states: Hashes, seed: int) -> None:
         """Write each row's hash, from one seed."""
-        hashing.hash_text(self.offsets, self.data, states, valid=self.valid, seed=seed)
+        if self.hashed is not None and self.hashed[0] == seed:
+            states[:] = self.hashed[1]
+        else:
+            hashing.hash_text(self.begins, self.ends, self.data, states, valid=self.valid, seed=seed)
+
+    def rows(self, first: int, last: int) -> Text:
+        """The rows from ``first`` up to ``last``."""
+        return self._some(slice(first, last), self.valid.rows(first))
+
+    def where(self, mask: Mask) -> Text:
+        """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
+        return self._some(mask, self.valid.where(mask))
+
+    def _some(self, rows: slice | Mask, valid: Bitmap) -> Text:
+        hashed = None if self.hashed is None else (self.hashed[0], self.hashed[1][rows])
+        return Text(begins=self.begins[rows], ends=self.ends[rows], data=self.data, valid=valid, hashed=hashed)
+
+    def value(self, row: int) -> str | None:
+        """What a row holds, ``None``: it is missing."""
+        return self.data[self.begins[row] : self.ends[row]].tobytes().decode() if self.valid.at(row) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +83,81 @@ class CodedText:
     Attributes:
         codes: int32, shape ``(n_rows,)``.
         values: none of them is missing.
+        hashed: as of ``Text``.
     """
 
     codes: NDArray[np.int32]
     values: Text
     valid: Bitmap = ALL_SET
+    hashed: tuple[int, Hashes] | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def carry_on(self, states: Hashes) -> None:
         """Carry each row's hash on by its value."""
-        hashing.hash_coded_text(self.codes, self.values.offsets, self.values.data, states, valid=self.valid)
+        values = self.values
+        hashing.hash_coded_text(self.codes, values.begins, values.ends, values.data, states, valid=self.valid)
 
     def hash_into(self, states: Hashes, seed: int) -> None:
         """Write each row's hash, from one seed; each distinct value is hashed once."""
+        if self.hashed is not None and self.hashed[0] == seed:
+            states[:] = self.hashed[1]
+            return
         hashes = np.empty(len(self.values), dtype=np.uint64)
         self.values.hash_into(hashes, seed)
         hashing.spread_hashes(self.codes, hashes, seed, states, valid=self.valid)
+
+    def rows(self, first: int, last: int) -> CodedText:
+        """The rows from ``first`` up to ``last``."""
+        return self._some(slice(first, last), self.valid.rows(first))
+
+    def where(self, mask: Mask) -> CodedText:
+        """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
+        return self._some(mask, self.valid.where(mask))
+
+    def _some(self, rows: slice | Mask, valid: Bitmap) -> CodedText:
+        hashed = None if self.hashed is None else (self.hashed[0], self.hashed[1][rows])
+        return CodedText(codes=self.codes[rows], values=self.values, valid=valid, hashed=hashed)
+
+    def value(self, row: int) -> str | None:
+        """What a row holds, ``None``: it is missing."""
+        return self.values.value(int(self.codes[row])) if self.valid.at(row) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Strings that come in parts, one after the other: the pages of a file."""
+
+    parts: Sequence[Text | CodedText]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def _each(self) -> Iterator[tuple[slice, Text | CodedText]]:
+        first = 0
+        for part in self.parts:
+            yield slice(first, first + len(part)), part
+            first += len(part)
+
+    def carry_on(self, states: Hashes) -> None:
+        """Carry each row's hash on by its value."""
+        for rows, part in self._each():
+            part.carry_on(states[rows])
+
+    def hash_into(self, states: Hashes, seed: int) -> None:
+        """Write each row's hash, from one seed."""
+        for rows, part in self._each():
+            part.hash_into(states[rows], seed)
+
+    def where(self, mask: Mask) -> Parts:
+        """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
+        return Parts([part.where(mask[rows]) for rows, part in self._each()])
+
+    def value(self, row: int) -> str | None:
+        """What a row holds, ``None``: it is missing."""
+        rows, part = next(each for each in self._each() if row < each[0].stop)
+        return part.value(row - rows.start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +178,14 @@ class Integers:
         """Write each row's hash, from one seed."""
         states.fill(seed)
         self.carry_on(states)
+
+    def where(self, mask: Mask) -> Integers:
+        """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
+        return Integers(values=self.values[mask], valid=self.valid.where(mask))
+
+    def value(self, row: int) -> int | None:
+        """What a row holds, ``None``: it is missing."""
+        return int(self.values[row]) if self.valid.at(row) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +208,16 @@ class Booleans:
         states.fill(seed)
         self.carry_on(states)
 
+    def where(self, mask: Mask) -> Booleans:
+        """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
+        return Booleans(
+            values=self.values.where(mask), n_rows=int(np.count_nonzero(mask)), valid=self.valid.where(mask)
+        )
+
+    def value(self, row: int) -> bool | None:
+        """What a row holds, ``None``: it is missing."""
+        return self.values.at(row) if self.valid.at(row) else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
@@ -128,6 +232,14 @@ class Numbers:
     def binned(self, bins: Bins) -> Integers:
         """The bin of each number (``features.bin_index``)."""
         return Integers(values=bin_indices(bins, self.values), valid=self.valid)
+
+    def where(self, mask: Mask) -> Numbers:
+        """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
+        return Numbers(values=self.values[mask], valid=self.valid.where(mask))
+
+    def value(self, row: int) -> float | None:
+        """What a row holds, ``None``: it is missing."""
+        return float(self.values[row]) if self.valid.at(row) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +258,17 @@ class Missing:
         """Write the hash of the missing value, which is the seed, to every row."""
         states.fill(seed)
 
+    def where(self, mask: Mask) -> Missing:
+        """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
+        return Missing(int(np.count_nonzero(mask)))
 
-Hashable: TypeAlias = Text | CodedText | Integers | Booleans | Missing
+    def value(self, row: int) -> None:
+        """Nothing."""
+
+
+Hashable: TypeAlias = Text | CodedText | Parts | Integers | Booleans | Missing
 Column: TypeAlias = Hashable | Numbers
-"""The values of one field: ``Text`` or ``CodedText`` for a string, and so on by its type, or ``Missing``."""
+"""The values of one field: ``Text``, ``CodedText`` or ``Parts`` for a string, and so on by its type, or ``Missing``."""
 
 
 def hash_columns(schema: Schema, columns: Mapping[str, Column]) -> Hashes:
@@ -163,13 +282,13 @@ def hash_columns(schema: Schema, columns: Mapping[str, Column]) -> Hashes:
     Raises:
         ValueError: a column's buffers do not hold what they say, or the lengths differ.
     """
-    coded = {field.name: _hashable(field, columns[field.name]) for field in schema.fields}
+    coded = {each.name: _hashable(each, columns[each.name]) for each in schema.fields}
     lengths = {len(column) for column in coded.values()}
     if len(lengths) != 1:
         raise ValueError(f"columns of different lengths: {sorted(lengths)}")
     hashes = np.empty((len(schema.slots), lengths.pop()), dtype=np.uint64)
-    for index, (name, column) in enumerate(coded.items()):
-        column.hash_into(hashes[index], bucketer.field_seed(name))
+    for states, (name, column) in zip(hashes, coded.items(), strict=False):  # the crosses come behind the fields
+        column.hash_into(states, bucketer.field_seed(name))
     positions = {name: index for index, name in enumerate(coded)}
     for index, (first, *rest) in enumerate(schema.crosses, start=len(coded)):
         states = hashes[index]

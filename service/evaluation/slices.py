@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.core import bucketer
+from service.core.columns import Column
 from service.core.features import Field
 from service.core.seen import Hashes, Seen
 from service.gates import SliceRule
@@ -61,8 +61,8 @@ class Slicer:
         self._known = {bucketer.hash_value(field.name, value): code for code, value in enumerate(self._values)}
         self._complete = True
 
-    def add(self, hashes: Hashes, column: pa.Array) -> None:
-        """Take in the field's hashes of a batch, shape ``(n_rows,)``, and its column, as ``columnar`` takes them."""
+    def add(self, hashes: Hashes, column: Column) -> None:
+        """Take in the field's hashes of a batch, shape ``(n_rows,)``, and its column."""
         if self._rule.seen is not None:
             codes = np.where(self._is_seen(hashes), 0, -1).astype(np.int16)
         else:
@@ -108,7 +108,7 @@ class Slicer:
         places = np.minimum(np.searchsorted(ascending, hashes), len(ascending) - 1)
         return np.where(ascending[places] == hashes, np.array(codes, dtype=np.int16)[places], np.int16(-1))
 
-    def _meet(self, hashes: Hashes, unknown: NDArray[np.intp], column: pa.Array) -> None:
+    def _meet(self, hashes: Hashes, unknown: NDArray[np.intp], column: Column) -> None:
         """Make a slice of each value that is new, in the order in which they come, while there is room for one."""
         _, first = np.unique(hashes[unknown], return_index=True)
         for row in unknown[np.sort(first)].tolist():
@@ -116,7 +116,7 @@ class Slicer:
                 self._complete = False
                 return
             self._known[int(hashes[row])] = len(self._values)
-            self._values.append(self._field.canonical(column[row].as_py()))
+            self._values.append(self._field.canonical(column.value(row)))
 
     def _rank(self, value: bytes | None) -> tuple[bool, int, bytes]:
         if value is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -14,13 +14,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.core.columnar import COLUMN_TYPES, encode_columns, hash_columns
+from service.core.columns import Column, Missing, encode_columns, hash_columns
 from service.core.encoder import Buckets
 from service.core.features import Schema
 from service.core.metrics import Labels
 from service.core.seen import Hashes
 from service.errors import EventsError
-from service.events.columns import BadValue, Times, feature_column, label_column, time_column
+from service.events.columns import feature_column, label_column, time_column
+from service.events.values import BadValue, Times
 from service.events.files import Chunk, reader_for
 from service.pipeline import ahead
 
@@ -35,14 +36,14 @@ class Batch:
     """Consecutive rows of one file.
 
     Attributes:
-        columns: for each field, an Arrow array of the field's type (see ``columnar.COLUMN_TYPES``).
+        columns: for each field, a column of its type.
         labels: int8, shape ``(n_rows,)``, or ``None`` where they were not asked for.
         times: the timestamps, each of the shape ``(n_rows,)``, or ``None`` where they were not asked for.
         file: which of the files, counted from 0.
         done: the share of all files read so far, from 0 to 1.
     """
 
-    columns: dict[str, pa.Array]
+    columns: dict[str, Column]
     n_rows: int
     labels: Labels | None
     times: Times | None
@@ -51,9 +52,8 @@ class Batch:
 
     def where(self, mask: NDArray[np.bool_]) -> Batch:
         """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
-        chosen = pa.array(mask)
         return Batch(
-            columns={name: column.filter(chosen) for name, column in self.columns.items()},
+            columns={name: column.where(mask) for name, column in self.columns.items()},
             n_rows=int(np.count_nonzero(mask)),
             labels=None if self.labels is None else self.labels[mask],
             times=None if self.times is None else self.times.where(mask),
@@ -76,7 +76,7 @@ class Batch:
 
     def rows(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         """Some rows as mappings from field name to JSON value: what a client would send for them."""
-        return [{name: column[index].as_py() for name, column in self.columns.items()} for index in indices]
+        return [{name: column.value(index) for name, column in self.columns.items()} for index in indices]
 
 
 class Events:
@@ -108,12 +108,14 @@ class Events:
         fields = schema.fields if features else ()
         label = schema.label if labels else None
         timestamp = schema.timestamp if times else None
-        names = [field.name for field in fields] + [name for name in (label, timestamp) if name is not None]
+        others = [name for name in (label, timestamp) if name is not None]
+        names = [field.name for field in fields] + others
+        texts = {field.name for field in fields if field.type == "string"}.difference(others)
         needed = {field.name for field in fields if field.required} | {name for name in (label, timestamp) if name}
         sizes = [_status(path).st_size for path in self.paths]
         behind = [sum(sizes[:file]) for file in range(len(sizes))]
         unit: str | None = None
-        for file, chunk in ahead(self._chunks(names)):
+        for file, chunk in ahead(self._chunks(names, texts)):
             path = self.paths[file]
             for name in sorted(needed - chunk.columns.keys()):
                 raise EventsError(file=path.name, column=name, message="the file has no such column")
@@ -123,12 +125,11 @@ class Events:
                 if moments.unit != unit:
                     message = f"times are {moments.unit} from here on, and {unit} before"
                     raise EventsError(file=path.name, row=chunk.first_row, column=timestamp, message=message)
-            to_column = partial(feature_column, ascii=chunk.ascii)
             yield Batch(
                 columns={
-                    field.name: self._convert(path, chunk, field.name, partial(to_column, field))
+                    field.name: self._convert(path, chunk, field.name, partial(feature_column, field))
                     if field.name in chunk.columns
-                    else pa.nulls(chunk.n_rows, COLUMN_TYPES[field.type])
+                    else Missing(chunk.n_rows)
                     for field in fields
                 },
                 n_rows=chunk.n_rows,
@@ -138,10 +139,10 @@ class Events:
                 done=(behind[file] + sizes[file] * chunk.done) / sum(sizes),
             )
 
-    def _chunks(self, names: Sequence[str]) -> Iterator[tuple[int, Chunk]]:
+    def _chunks(self, names: Sequence[str], texts: Collection[str]) -> Iterator[tuple[int, Chunk]]:
         """The raw chunks of all files, each with its file's place among them."""
         for file, (path, read) in enumerate(zip(self.paths, self._readers, strict=True)):
-            for chunk in read(path, names):
+            for chunk in read(path, names, texts):
                 yield file, chunk
 
     def digests(self, *, proceed: Callable[[], bool] = lambda: True) -> list[dict[str, str | int]]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,32 +19,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from service.core.bucketer import field_seed
+from service.core.columns import CodedText, Parts, Text
 from service.core.features import describe
 from service.errors import EventsError
+from service.events.pages import TextReader, Unusual, is_usual
 from service.kernels import csv
+from service.pipeline import Aside
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 131_072
 CODE_BYTES = 4
 """A Parquet string takes four bytes for its length alone. A column below this is codes into a dictionary, mostly."""
 
-CSV_BLOCK_BYTES = 8 * 2**20
+HEADER_BYTES = 2**16
+
+CSV_BLOCK_BYTES = 16 * 2**20
 """Also the longest row that a CSV file may have."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """Some consecutive rows of one file.
-
-    ``columns`` holds Arrow arrays (Parquet, CSV) or lists of JSON values (NDJSON, ``ABSENT`` where a row lacks the
-    key). ``first_row`` counts from 1; ``done`` is the share of the file read so far, from 0 to 1. ``ascii``: all text
-    is known to be ASCII, so nobody need ask whether it is UTF-8.
-    """
-
-    columns: dict[str, pa.Array] | dict[str, list[Any]]
-    n_rows: int
-    first_row: int
-    done: float
-    ascii: bool = False
 
 
 class Absent:
@@ -52,8 +43,27 @@ class Absent:
 
 ABSENT = Absent()
 
-Reader: TypeAlias = Callable[[Path, Sequence[str]], Iterator[Chunk]]
-"""Reads the named columns of a file; a name that the file lacks is left out of the chunks."""
+Raw: TypeAlias = "pa.Array | csv.TextColumn | Text | CodedText | Parts | list[Any]"
+"""A column as its file has it: an Arrow array, text as it lies in a CSV file, valid text of a Parquet file, or JSON
+values (``ABSENT`` where a row lacks the key)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Some consecutive rows of one file.
+
+    ``first_row`` counts from 1; ``done`` is the share of the file read so far, from 0 to 1.
+    """
+
+    columns: Mapping[str, Raw]
+    n_rows: int
+    first_row: int
+    done: float
+
+
+Reader: TypeAlias = Callable[[Path, Sequence[str], Collection[str]], Iterator[Chunk]]
+"""Reads the named columns of a file, some of which nobody wants as anything but text. A name that the file lacks is
+left out of the chunks."""
 
 
 def reader_for(path: Path) -> Reader:
@@ -69,26 +79,85 @@ def reader_for(path: Path) -> Reader:
     return reader
 
 
-def read_parquet(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
-    """The row groups of a Parquet file, decoded a batch at a time."""
+def read_parquet(path: Path, names: Sequence[str], texts: Collection[str] = ()) -> Iterator[Chunk]:
+    """The row groups of a Parquet file, a batch at a time: text by ``pages``, where it can be, all else by Arrow."""
+    row = 0
     try:
-        with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+        with pa.memory_map(str(path)) as source, pq.ParquetFile(source, pre_buffer=False) as file:
             wanted = _wanted(path, file.schema_arrow.names, names)
-            metadata = file.metadata
-        options = {"metadata": metadata, "read_dictionary": _coded(metadata, wanted)}
-        with pq.ParquetFile(path, memory_map=True, pre_buffer=False, **options) as file:
-            total = file.metadata.num_rows
-            row = 0
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
-                columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-                done = (row + batch.num_rows) / total
-                yield Chunk(columns=columns, n_rows=batch.num_rows, first_row=row + 1, done=done)
-                row += batch.num_rows
-            if not row:  # a file without rows has columns all the same
-                columns = {name: pa.array([], file.schema_arrow.field(name).type) for name in wanted}
-                yield Chunk(columns=columns, n_rows=0, first_row=1, done=1.0)
+            read_here = [name for name in wanted if name in texts and _is_plain_text(file, name)]
+            try:
+                for chunk in _parquet_chunks(file, source, wanted, read_here):
+                    yield chunk
+                    row += chunk.n_rows
+            except Unusual:
+                yield from _parquet_chunks(file, source, wanted, [], behind=row)
     except (pa.ArrowException, OSError) as error:
         raise EventsError(file=path.name, message=f"no readable Parquet file: {_one_line(error)}") from None
+
+
+def _is_plain_text(file: pq.ParquetFile, name: str) -> bool:
+    kind = file.schema_arrow.field(name).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return bool(is_text) and is_usual(file.metadata, _place(file, name))
+
+
+def _place(file: pq.ParquetFile, name: str) -> int:
+    """Which of the columns that the file holds it is, one that is not nested."""
+    return [file.metadata.schema.column(index).path for index in range(file.metadata.num_columns)].index(name)
+
+
+def _parquet_chunks(
+    file: pq.ParquetFile, source: pa.NativeFile, names: Sequence[str], read_here: Sequence[str], *, behind: int = 0
+) -> Iterator[Chunk]:
+    """The rows behind the first ``behind``; ``read_here``: those of the columns that Arrow need not read.
+
+    Half of those are read in another thread: it is what takes longest of all that is done with a file.
+    """
+    metadata = file.metadata
+    source.seek(0)
+    whole = source.read_buffer()
+    places = sorted((_place(file, name) for name in read_here), key=partial(_bytes_of, metadata))
+    readers = [TextReader(whole, metadata, place, name=metadata.schema.column(place).path) for place in places]
+    others = [name for name in names if name not in read_here]
+    row = 0
+    with Aside() as aside:
+        for n_rows, arrays in _arrow_columns(source, metadata, others):
+            if row + n_rows > behind:
+                aside.submit(_take, readers[1::2], n_rows)
+                arrays = {name: array[max(0, behind - row) :] for name, array in arrays.items()}
+                columns = arrays | _take(readers[::2], n_rows) | aside.result()
+                done, first = (row + n_rows) / metadata.num_rows, max(row, behind)
+                yield Chunk(columns=columns, n_rows=row + n_rows - first, first_row=first + 1, done=done)
+            row += n_rows
+    if not row:  # a file without rows has columns all the same
+        columns = {name: pa.array([], file.schema_arrow.field(name).type) for name in names}
+        yield Chunk(columns=columns, n_rows=0, first_row=1, done=1.0)
+
+
+def _bytes_of(metadata: pq.FileMetaData, place: int) -> int:
+    """How long a column is in the file."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return sum(group.column(place).total_compressed_size for group in groups)
+
+
+def _take(readers: Sequence[TextReader], n_rows: int) -> dict[str, Text | CodedText | Parts]:
+    return {reader.name: reader.take(n_rows) for reader in readers}
+
+
+def _arrow_columns(
+    source: pa.NativeFile, metadata: pq.FileMetaData, names: Sequence[str]
+) -> Iterator[tuple[int, dict[str, pa.Array]]]:
+    """Batches of rows, by Arrow: of each, how many rows, and the columns; there may be none of those."""
+    if not names:
+        for row in range(0, metadata.num_rows, BATCH_ROWS):
+            yield min(BATCH_ROWS, metadata.num_rows - row), {}
+        return
+    options = {"metadata": metadata, "read_dictionary": _coded(metadata, names)}
+    with pq.ParquetFile(source, pre_buffer=False, **options) as file:
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False):
+            yield batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))
 
 
 def _coded(metadata: pq.FileMetaData, names: Sequence[str]) -> list[str]:
@@ -104,33 +173,33 @@ def _coded(metadata: pq.FileMetaData, names: Sequence[str]) -> list[str]:
     return [name for name, size in sizes.items() if 0 < size < CODE_BYTES * metadata.num_rows]
 
 
-def read_csv(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
+def read_csv(path: Path, names: Sequence[str], texts: Collection[str] = ()) -> Iterator[Chunk]:
     """A CSV file with a header row, as text: ``007`` stays ``007``.
 
     An empty field is missing; two quotes (``""``) are the empty string. This is how Spark reads it.
     """
     try:
         with open(path, "rb", buffering=0) as file:
-            yield from _csv_chunks(path, file, names)
+            yield from _csv_chunks(path, file, names, texts)
     except csv.CsvError as error:
         raise EventsError(file=path.name, row=error.row, message=f"no readable CSV: {error.message}") from None
     except OSError as error:
         raise EventsError(file=path.name, message=f"no readable CSV: {error.strerror}") from None
 
 
-def _csv_chunks(path: Path, file: io.FileIO, names: Sequence[str]) -> Iterator[Chunk]:
+def _csv_chunks(path: Path, file: io.FileIO, names: Sequence[str], texts: Collection[str]) -> Iterator[Chunk]:
     """The rows of a file, a block at a time; what follows a block's last whole row begins the next one."""
     size = os.fstat(file.fileno()).st_size
     block: NDArray[np.uint8] = np.empty(CSV_BLOCK_BYTES, dtype=np.uint8)
     length = read = _fill(file, block)
-    first = block[:length].tobytes()
-    header = csv.read_header(first, most=first.count(b",") + 1)
+    header = _header(block[:length])
     try:
         there = [name.decode() for name in header.names]
     except UnicodeDecodeError:
         raise csv.CsvError("the header is not UTF-8") from None
     wanted = _wanted(path, there, names)
-    splitter = csv.Splitter(header, [name.encode() for name in wanted], most=BATCH_ROWS)
+    seeds = {name.encode(): field_seed(name) for name in wanted if name in texts}
+    splitter = csv.Splitter(header, [name.encode() for name in wanted], most=BATCH_ROWS, seeds=seeds)
     row, begin = 0, header.end
     while True:
         last = length < len(block)
@@ -138,18 +207,35 @@ def _csv_chunks(path: Path, file: io.FileIO, names: Sequence[str]) -> Iterator[C
         begin, rest = rows.end, length - rows.end
         ended = last and rows.n_rows < BATCH_ROWS
         if rows.n_rows or (ended and not row):  # a file without rows has columns all the same
-            columns = {name: _text_array(rows.columns[name.encode()]) for name in wanted}
+            split = {name: rows.columns[name.encode()] for name in wanted}
+            columns = {name: column if name in texts else _text_array(column) for name, column in split.items()}
             done = 1.0 if ended else min(1.0, (read - rest) / size)
-            yield Chunk(columns=columns, n_rows=rows.n_rows, first_row=row + 1, done=done, ascii=rows.ascii)
+            yield Chunk(columns=columns, n_rows=rows.n_rows, first_row=row + 1, done=done)
             row += rows.n_rows
         if ended:
             return
         if rows.n_rows < BATCH_ROWS:
             if rest == len(block):
                 raise csv.CsvError(f"a row of more than {CSV_BLOCK_BYTES} bytes, or a quote never closed", row=row + 1)
-            block[:rest] = block[begin:length]
+            block, before = np.empty(CSV_BLOCK_BYTES, dtype=np.uint8), block  # whose text the columns keep
+            block[:rest] = before[begin:length]
             fresh = _fill(file, block[rest:])
             begin, length, read = 0, rest + fresh, read + fresh
+
+
+def _header(text: NDArray[np.uint8]) -> csv.Header:
+    """The header of a file, of which only the first bytes are copied, if it ends in them."""
+    for length in (HEADER_BYTES, len(text)):
+        first = text[:length].tobytes()
+        try:
+            header = csv.read_header(first, most=first.count(b",") + 1)
+        except csv.CsvError:
+            if len(first) == len(text):
+                raise
+        else:
+            if header.end < len(first) or len(first) == len(text):
+                return header
+    raise AssertionError("the whole text has a header, or none")
 
 
 def _fill(file: io.FileIO, block: NDArray[np.uint8]) -> int:
@@ -162,11 +248,12 @@ def _fill(file: io.FileIO, block: NDArray[np.uint8]) -> int:
 
 def _text_array(column: csv.TextColumn) -> pa.Array:
     validity = pa.py_buffer(column.valid.bits) if column.n_missing else None
-    offsets, data = pa.py_buffer(column.offsets), pa.py_buffer(column.data)
-    return pa.StringArray.from_buffers(len(column.offsets) - 1, offsets, data, validity, column.n_missing)
+    offsets, data = column.packed()
+    buffers = pa.py_buffer(offsets), pa.py_buffer(data), validity
+    return pa.StringArray.from_buffers(len(offsets) - 1, *buffers, column.n_missing)
 
 
-def read_ndjson(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
+def read_ndjson(path: Path, names: Sequence[str], texts: Collection[str] = ()) -> Iterator[Chunk]:
     """A file with one JSON object a line, read by the parser that reads requests; blank lines are passed over."""
     size = path.stat().st_size
     columns: dict[str, list[Any]] = {name: [] for name in names}

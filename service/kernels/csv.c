@@ -16,6 +16,7 @@ typedef struct {
     int64_t n_fields; /* of the first row that has too few or too many */
     int64_t end;      /* where what was not taken begins */
     int64_t ascii;    /* whether no byte that was looked at is above 127 */
+    int64_t quoted;   /* whether a field was that begins with a quote */
 } Found;
 
 /* Commas and line breaks in the text, found a window of 64 bytes at a time. Each is given out once. */
@@ -27,6 +28,7 @@ typedef struct {
     int64_t end, window; /* of the text; where the window begins */
     uint64_t stops;      /* a bit for each byte of the window that is a stop and was not given out */
     uint64_t high;       /* not 0: a byte above 127 was among those looked at */
+    bool quoted;         /* a field began with a quote */
 } Stops;
 
 static inline bool is_break(uint8_t byte) { return byte == '\n' || byte == '\r'; }
@@ -86,6 +88,7 @@ static inline void look_into_quotes(Stops *stops, int64_t at, int64_t end) {
 static inline int64_t end_of_field(Stops *stops, int64_t at) {
     if (at < stops->end && stops->text[at] == '"') {
         int64_t quoted = at;
+        stops->quoted = true;
         at = behind_quotes(stops->text, at, stops->end);
         if (at < 0) return -1;
         look_into_quotes(stops, quoted, at);
@@ -116,8 +119,8 @@ EXPORT int64_t split_header(const uint8_t *text, int64_t begin, int64_t length, 
     }
 }
 
-static void take_rows(Stops *stops, const int32_t *slots, int64_t n_columns, int64_t n_slots, bool blank, bool last,
-                      Cell *cells, int64_t most, int64_t *lengths, Found *found) {
+static void take_rows(Stops *stops, const int32_t *slots, int64_t n_columns, bool blank, bool last, int32_t *begins,
+                      int32_t *ends, int64_t stride, int64_t most, Found *found) {
     const uint8_t *text = stops->text;
     int64_t length = stops->end;
     while (found->n_rows < most && found->end < length) {
@@ -126,15 +129,17 @@ static void take_rows(Stops *stops, const int32_t *slots, int64_t n_columns, int
             found->end = next_stop(stops) + 1;
             continue;
         }
-        Cell *row = cells + found->n_rows * n_slots;
         for (found->n_fields = 1;; found->n_fields++) {
             stop = end_of_field(stops, at);
             if (stop < 0) {
                 if (last) found->trouble = UNCLOSED;
                 return;
             }
-            int32_t slot = found->n_fields <= n_columns ? slots[found->n_fields - 1] : -1;
-            if (slot >= 0) row[slot] = (Cell){(int32_t)at, (int32_t)stop};
+            int64_t slot = found->n_fields <= n_columns ? slots[found->n_fields - 1] : -1;
+            if (slot >= 0) {
+                begins[slot * stride + found->n_rows] = (int32_t)at;
+                ends[slot * stride + found->n_rows] = (int32_t)stop;
+            }
             if (stop == length || text[stop] != ',') break;
             at = stop + 1;
         }
@@ -143,36 +148,97 @@ static void take_rows(Stops *stops, const int32_t *slots, int64_t n_columns, int
             found->trouble = RAGGED;
             return;
         }
-        for (int64_t slot = 0; slot < n_slots; slot++) lengths[slot] += row[slot].end - row[slot].begin;
         found->end = behind_break(stops, stop);
         found->n_rows++;
     }
 }
 
-/* The rows from `begin` on, at most `most`: the cells that are wanted, by slot.
+/* Where the rows of a span of text end, and the fields in them, without looking at each. */
+
+enum { SPAN = 4096 }; /* bytes; what is found in them stays in the first cache */
+
+#define BREAK (UINT32_C(1) << 31) /* of a stop: it is no comma */
+
+/* The stops among the bytes of a window, from `at` on in the text, of which `breaks` are line breaks. */
+static inline int64_t write_stops(uint64_t stops, uint64_t breaks, int64_t at, uint32_t *found) {
+    int64_t count = 0;
+    for (; stops != 0; stops &= stops - 1, count++) {
+        int bit = __builtin_ctzll(stops);
+        found[count] = (uint32_t)(at + bit) | (uint32_t)(breaks >> bit & 1) << 31;
+    }
+    return count;
+}
+
+/* Take the rows that are as most are: each with its commas and a \n, and no quotes and no \r in the span of text that
+ * they lie in. It ends before the first span or row that is not so, and leaves that to take_rows. */
+static void take_plain_rows(const uint8_t *text, int64_t length, const int32_t *slots, int64_t n_columns,
+                            int32_t *begins, int32_t *ends, int64_t stride, int64_t most, Found *found, uint64_t *high) {
+    while (length - found->end >= SPAN) {
+        uint32_t stops[SPAN];
+        int64_t n_stops = 0, begin = found->end, stop = 0;
+        uint64_t odd = 0, above = 0;
+        for (int64_t at = begin; at < begin + SPAN; at += WINDOW) {
+            uint64_t breaks = equal_bytes(text + at, '\n');
+            odd |= equal_bytes(text + at, '"') | equal_bytes(text + at, '\r');
+            for (int word = 0; word < WINDOW; word += 8) above |= load_64(text + at + word);
+            n_stops += write_stops(equal_bytes(text + at, ',') | breaks, breaks, at, stops + n_stops);
+        }
+        if (odd) return;
+        *high |= above & UINT64_C(0x8080808080808080);
+        for (; n_stops - stop >= n_columns; stop += n_columns) {
+            const uint32_t *row = stops + stop;
+            uint32_t inner = 0;
+            for (int64_t column = 0; column < n_columns - 1; column++) inner |= row[column];
+            if (found->n_rows == most || (inner & BREAK) || !(row[n_columns - 1] & BREAK)) return;
+            uint32_t at = (uint32_t)found->end;
+            for (int64_t column = 0; column < n_columns; column++) {
+                uint32_t end = row[column] & ~BREAK;
+                if (slots[column] >= 0) {
+                    begins[slots[column] * stride + found->n_rows] = (int32_t)at;
+                    ends[slots[column] * stride + found->n_rows] = (int32_t)end;
+                }
+                at = end + 1;
+            }
+            found->end = at;
+            found->n_rows++;
+        }
+        if (stop == 0) return; /* a row that is longer than the span */
+    }
+}
+
+/* The rows from `begin` on, at most `most`: where the fields that are wanted lie, quotes included, and their hashes; that
+ * of a row in its slot is at [slot * stride + row] of `begins`, `ends` and `hashes`.
  *
  * slots: for each of the n_columns fields of a row, the slot that it is wanted in, or -1. blank: whether a line with
  * nothing in it is a row. last: whether nothing follows this text; otherwise the last row is not taken, if more of it may
- * come. lengths: for each slot, what its cells come to in bytes. */
+ * come. seeds: of the first n_hashed slots, which are to be hashed, and from which on hashes are written.
+ *
+ * Some rows are split and then hashed, and then the next, so that the text is fetched from memory once. */
 EXPORT void split_rows(const uint8_t *text, int64_t begin, int64_t length, const int32_t *slots, int64_t n_columns,
-                       int64_t n_slots, int32_t blank, int32_t last, Cell *cells, int64_t most, int64_t *lengths,
-                       Found *found) {
+                       int32_t blank, int32_t last, int32_t *begins, int32_t *ends, int64_t stride, int64_t most,
+                       const uint64_t *seeds, int64_t n_hashed, uint64_t *hashes, Found *found) {
+    enum { ROWS = 512 };
     Stops stops = {.text = text, .end = length};
-    look_from(&stops, begin);
+    int64_t first = 0, some;
     *found = (Found){.trouble = SOUND, .end = begin};
-    take_rows(&stops, slots, n_columns, n_slots, blank, last, cells, most, lengths, found);
+    do {
+        some = n_hashed && most - first > ROWS ? first + ROWS : most;
+        take_plain_rows(text, length, slots, n_columns, begins, ends, stride, some, found, &stops.high);
+        look_from(&stops, found->end);
+        take_rows(&stops, slots, n_columns, blank, last, begins, ends, stride, some, found);
+        for (int64_t slot = 0; slot < n_hashed; slot++) {
+            int64_t at = slot * stride + first;
+            hash_text_from_32(begins + at, ends + at, found->n_rows - first, text, length, NULL, 0, seeds[slot], hashes + at);
+        }
+        first = found->n_rows;
+    } while (first == some && first < most);
     found->ascii = stops.high == 0;
+    found->quoted = stops.quoted;
 }
 
-/* The text of one cell, without its quotes, written to `bytes`, where there is room for SLACK bytes more than the cell
- * has; how long it is. Most are short and not the last of the text: those are copied without a loop. */
-
-enum { SLACK = 32 };
-
-static inline int64_t copy_cell(const uint8_t *text, int64_t length, Cell cell, uint8_t *bytes) {
-    const uint8_t *at = text + cell.begin, *end = text + cell.end;
-    uint8_t *out = bytes;
-    if (at < end && *at == '"') {
+/* The text of one field written to `out`, without its quotes, if it is in some; behind it. */
+static uint8_t *copy_field(const uint8_t *at, const uint8_t *end, bool quoted, uint8_t *out) {
+    if (quoted && at < end && *at == '"') {
         for (at++;; at++) {
             const uint8_t *quote = memchr(at, '"', (size_t)(end - at));
             memcpy(out, at, (size_t)(quote - at));
@@ -181,31 +247,19 @@ static inline int64_t copy_cell(const uint8_t *text, int64_t length, Cell cell, 
             if (at == end || *at != '"') break;
             *out++ = '"';
         }
-    } else if (end - at <= SLACK && length - cell.begin >= SLACK) {
-        memcpy(out, at, SLACK);
-        return end - at;
     }
     memcpy(out, at, (size_t)(end - at));
-    return out - bytes + (end - at);
+    return out + (end - at);
 }
 
-/* The columns of all slots, each written to its own part of the arrays: n_rows + 1 offsets, the bytes from starts[slot]
- * on (room for the slot's length and SLACK), and a validity bitmap of `n_bitmap` bytes, all 0 at first. A field of nothing
- * is missing, and one of two quotes is the empty text. missing: for each slot, how many are. */
-EXPORT void copy_columns(const uint8_t *text, int64_t length, const Cell *cells, int64_t n_slots, int64_t n_rows,
-                         const int64_t *starts, int64_t n_bitmap, int32_t *offsets, uint8_t *bytes, uint8_t *validity,
-                         int64_t *missing) {
-    for (int64_t slot = 0; slot < n_slots; slot++) {
-        offsets[slot * (n_rows + 1)] = 0;
-        missing[slot] = 0;
-    }
+/* A column of fields that were split, one after the other: n_rows + 1 offsets, and the bytes, which are no more than the
+ * fields'. quoted: whether there may be quotes, which are left out; otherwise what looks like one is a field's own. */
+EXPORT void copy_fields(const uint8_t *text, const int32_t *begins, const int32_t *ends, int64_t n_rows, int32_t quoted,
+                        int32_t *offsets, uint8_t *bytes) {
+    uint8_t *out = bytes;
     for (int64_t row = 0; row < n_rows; row++) {
-        int32_t *ends = offsets + row;
-        for (int64_t slot = 0; slot < n_slots; slot++, cells++, ends += n_rows + 1) {
-            bool valid = cells->end > cells->begin;
-            ends[1] = ends[0] + (int32_t)copy_cell(text, length, *cells, bytes + starts[slot] + ends[0]);
-            validity[slot * n_bitmap + (row >> 3)] |= (uint8_t)(valid << (row & 7));
-            missing[slot] += !valid;
-        }
+        offsets[row] = (int32_t)(out - bytes);
+        out = copy_field(text + begins[row], text + ends[row], quoted, out);
     }
+    offsets[n_rows] = (int32_t)(out - bytes);
 }

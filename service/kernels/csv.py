@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,20 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _I32 = ctypes.c_int32
 _TEXT = array(np.uint8)
 _SOUND, _RAGGED, _UNCLOSED = range(3)
-_SLACK = 32
-"""Bytes that a column's text has room for beyond its own, so that short cells are copied without a loop."""
+_QUOTE = ord('"')
+_APART = 80
+"""What is between two columns' places beside their rows: columns whose places lie a power of two apart would all fall
+into the same few lines of a cache."""
 
 _split_header = function("split_header", [_TEXT, I64, I64, output(np.int32, 2), I64, output(np.int64)], result=I64)
-_COUNTS = output(np.int64)
-_CELLS = output(np.int32, 2)
+_PLACES = output(np.int32, 2)
 _split_rows = function(
-    "split_rows", [_TEXT, I64, I64, array(np.int32), I64, I64, _I32, _I32, _CELLS, I64, _COUNTS, _COUNTS]
+    "split_rows",
+    [_TEXT, I64, I64, array(np.int32), I64, _I32, _I32, _PLACES, _PLACES, I64, I64]
+    + [array(np.uint64), I64, output(np.uint64, 2), output(np.int64)],
 )
-_copy_columns = function(
-    "copy_columns",
-    [_TEXT, I64, array(np.int32, 2), I64, I64, array(np.int64), I64]
-    + [output(np.int32, 2), output(np.uint8), output(np.uint8, 2), _COUNTS],
+_copy_fields = function(
+    "copy_fields", [_TEXT, array(np.int32), array(np.int32), I64, _I32, output(np.int32), output(np.uint8)]
 )
 
 
@@ -44,33 +45,37 @@ class CsvError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextColumn:
-    """A column as text: row ``i`` is ``data[offsets[i]:offsets[i + 1]]``, or missing where ``valid`` is not set.
+    """A column as text: row ``i`` is ``data[begins[i]:ends[i]]``, or missing where ``valid`` is not set.
 
     Attributes:
-        offsets: int32, shape ``(n_rows + 1,)``.
-        data: uint8, and at its end some bytes that are no row's.
+        begins, ends: int32, shape ``(n_rows,)``.
+        data: uint8: the very text that was split, or, of a column with quotes, what it holds without them.
         n_missing: rows that are missing; where there are none, ``valid`` is ``ALL_SET``.
+        ascii: whether all of it is surely ASCII.
+        hashed: the seed that the splitter was given, and the hashes from it, uint64, shape ``(n_rows,)``, that of a
+            missing row the seed; not of a column with quotes.
     """
 
-    offsets: NDArray[np.int32]
+    begins: NDArray[np.int32]
+    ends: NDArray[np.int32]
     data: NDArray[np.uint8]
     valid: Bitmap
     n_missing: int
+    ascii: bool
+    hashed: tuple[int, NDArray[np.uint64]] | None = None
+
+    def packed(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """The text one value after the other, copied: ``n_rows + 1`` offsets, and the bytes."""
+        return _copied(self.data, self.begins, self.ends, quoted=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Some rows in columns, by name.
-
-    Attributes:
-        end: where in the text what follows them begins.
-        ascii: whether all of their text is surely ASCII.
-    """
+    """Some rows in columns, by name, which keep the text that was split; ``end``: where in it what follows begins."""
 
     n_rows: int
     columns: Mapping[bytes, TextColumn]
     end: int
-    ascii: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,15 +125,19 @@ class Splitter:
     Args:
         wanted: which columns; names of the header, each of which stands there once.
         most: rows at once.
+        seeds: of those columns that are to be hashed, the seed.
     """
 
-    def __init__(self, header: Header, wanted: Sequence[bytes], *, most: int) -> None:
+    def __init__(
+        self, header: Header, wanted: Sequence[bytes], *, most: int, seeds: Mapping[bytes, int] | None = None
+    ) -> None:
+        self._seeds = dict(seeds or {})
+        wanted = [*self._seeds, *(name for name in wanted if name not in self._seeds)]
         self._slots = np.full(len(header.names), -1, dtype=np.int32)
         for slot, name in enumerate(wanted):
             self._slots[header.names.index(name)] = slot
         self._wanted = tuple(wanted)
         self._most = most
-        self._cells = np.empty((most * len(wanted), 2), dtype=np.int32)
 
     def split(self, text: NDArray[np.uint8], begin: int, *, last: bool, before: int = 0) -> Rows:
         """The rows from ``begin`` on.
@@ -140,37 +149,55 @@ class Splitter:
         Raises:
             CsvError: a quote that is never closed, or a row with another number of fields than the header.
         """
-        n_slots = len(self._wanted)
-        lengths, found = np.zeros(n_slots, dtype=np.int64), np.zeros(5, dtype=np.int64)
-        layout = (self._slots, len(self._slots), n_slots, len(self._slots) == 1, last)
-        _split_rows(text, begin, len(text), *layout, self._cells, self._most, lengths, found)
-        n_rows, trouble, n_fields, end, ascii = found.tolist()
+        stride = self._most + _APART
+        begins, ends = np.empty((2, len(self._wanted), stride), dtype=np.int32)
+        hashes = np.empty((len(self._seeds), stride), dtype=np.uint64)
+        seeds = np.array(list(self._seeds.values()), dtype=np.uint64)
+        found = np.zeros(6, dtype=np.int64)
+        layout = (self._slots, len(self._slots), len(self._slots) == 1, last)
+        _split_rows(text, begin, len(text), *layout, begins, ends, stride, self._most, seeds, len(seeds), hashes, found)
+        n_rows, trouble, n_fields, end, ascii, quoted = found.tolist()
         if trouble == _UNCLOSED:
             raise CsvError("a quote is opened and never closed", row=before + n_rows + 1)
         if trouble == _RAGGED:
             raise CsvError(f"expected {len(self._slots)} fields, found {n_fields}", row=before + n_rows + 1)
-        columns = self._columns(text, n_rows, lengths)
-        return Rows(n_rows=n_rows, columns=columns, end=end, ascii=bool(ascii))
-
-    def _columns(self, text: NDArray[np.uint8], n_rows: int, lengths: NDArray[np.int64]) -> dict[bytes, TextColumn]:
-        n_slots, n_bitmap = len(lengths), (n_rows + 7) // 8
-        ends = np.cumsum(lengths + _SLACK)
-        starts = ends - (lengths + _SLACK)
-        offsets = np.empty((n_slots, n_rows + 1), dtype=np.int32)
-        data = np.empty(int(ends[-1]) if n_slots else 0, dtype=np.uint8)
-        bits = np.zeros((n_slots, n_bitmap), dtype=np.uint8)
-        missing = np.zeros(n_slots, dtype=np.int64)
-        layout = (len(text), self._cells, n_slots, n_rows, starts, n_bitmap)
-        _copy_columns(text, *layout, offsets, data, bits, missing)
-        return {
-            name: TextColumn(
-                offsets=offsets[slot],
-                data=data[starts[slot] : ends[slot]],
-                valid=Bitmap(bits[slot]) if missing[slot] else ALL_SET,
-                n_missing=int(missing[slot]),
-            )
-            for slot, name in enumerate(self._wanted)
+        columns = {
+            name: _column(text, first[:n_rows], behind[:n_rows], ascii=bool(ascii), quoted=bool(quoted))
+            for name, first, behind in zip(self._wanted, begins, ends, strict=True)
         }
+        for (name, seed), of_column in zip(self._seeds.items(), hashes, strict=True):
+            if columns[name].data is text:
+                columns[name] = _hashed(columns[name], seed, of_column[:n_rows])
+        return Rows(n_rows=n_rows, columns=columns, end=end)
+
+
+def _column(
+    text: NDArray[np.uint8], begins: NDArray[np.int32], ends: NDArray[np.int32], *, ascii: bool, quoted: bool
+) -> TextColumn:
+    """A column of fields as they are written; ``quoted``: some of them, perhaps, in quotes."""
+    there = ends > begins
+    n_missing = len(there) - int(np.count_nonzero(there))
+    valid = Bitmap(np.packbits(there, bitorder="little")) if n_missing else ALL_SET
+    if quoted and (text[begins[there]] == _QUOTE).any():
+        offsets, text = _copied(text, begins, ends, quoted=True)
+        begins, ends = offsets[:-1], offsets[1:]
+    return TextColumn(begins=begins, ends=ends, data=text, valid=valid, n_missing=n_missing, ascii=ascii)
+
+
+def _hashed(column: TextColumn, seed: int, hashes: NDArray[np.uint64]) -> TextColumn:
+    """The column with its hashes, of which those of missing rows are of the empty text as yet."""
+    if column.n_missing:
+        hashes[~column.valid.flags(len(hashes))] = seed
+    return replace(column, hashed=(seed, hashes))
+
+
+def _copied(
+    text: NDArray[np.uint8], begins: NDArray[np.int32], ends: NDArray[np.int32], *, quoted: bool
+) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    offsets = np.empty(len(begins) + 1, dtype=np.int32)
+    data = np.empty(int((ends - begins).sum(dtype=np.int64)), dtype=np.uint8)
+    _copy_fields(text, begins, ends, len(begins), quoted, offsets, data)
+    return offsets, data
 
 
 def count_rows(text: NDArray[np.uint8], begin: int, header: Header, *, before: int) -> int:

@@ -4,9 +4,10 @@
 
 #include "andon.h"
 
-/* Text: value `row` is the bytes from offsets[row] up to offsets[row + 1] of `bytes`. `hash_text_*` carries the states on;
+/* Text: value `row` is the bytes of `bytes` from begins[row] up to ends[row]. Arrow's columns are given as their offsets,
+ * where a value ends at the next one's begin: offsets, and the same one further on. `hash_text_*` carries the states on;
  * `hash_text_from_*` begins each at `seed`, and writes it for a missing row.
- * They return -1, or the first row whose offsets do not lie within `n_bytes` in ascending order; then no state is whole.
+ * They return -1, or the first row whose value does not lie within `n_bytes`; then no state is whole.
  *
  * Lengths mix in a column of ids, and a processor that meets them as they come guesses each one's code wrong. So the rows
  * are taken GROUP at a time, and of those, all of one length after the other. */
@@ -20,26 +21,27 @@ enum { GROUP = 64, LONG = 32, NONE = 33 }; /* lengths from LONG on are one kind;
         STATEMENT;                                                                                                 \
     }
 
-#define OF_1(n, SEED) case n: EACH(rows, states[row] = xxh64_of(bytes + offsets[row], n, SEED)) break;
+#define OF_1(n, SEED) case n: EACH(rows, states[row] = xxh64_of(bytes + begins[row], n, SEED)) break;
 #define OF_4(n, SEED) OF_1(n, SEED) OF_1(n + 1, SEED) OF_1(n + 2, SEED) OF_1(n + 3, SEED)
 #define OF_16(n, SEED) OF_4(n, SEED) OF_4(n + 4, SEED) OF_4(n + 8, SEED) OF_4(n + 12, SEED)
 
 #define DEFINE_HASH_TEXT(NAME, OFFSET, LENGTH, SEED, MISSING)                                                      \
-    EXPORT int64_t NAME(const OFFSET *offsets, int64_t n_rows, const uint8_t *bytes, int64_t n_bytes,              \
-                        const uint8_t *validity, int64_t first_bit, uint64_t seed, uint64_t *states) {             \
+    EXPORT int64_t NAME(const OFFSET *begins, const OFFSET *ends, int64_t n_rows, const uint8_t *bytes,            \
+                        int64_t n_bytes, const uint8_t *validity, int64_t first_bit, uint64_t seed,                \
+                        uint64_t *states) {                                                                        \
         (void)seed;                                                                                                \
         for (int64_t first = 0; first < n_rows; first += GROUP) {                                                  \
             int64_t n_group = n_rows - first < GROUP ? n_rows - first : GROUP;                                     \
             uint8_t kinds[GROUP];                                                                                  \
             int64_t wrong = 0;                                                                                     \
             for (int64_t i = 0; i < n_group; i++) {                                                                \
-                OFFSET begin = offsets[first + i], end = offsets[first + i + 1];                                   \
+                OFFSET begin = begins[first + i], end = ends[first + i];                                           \
                 wrong |= (begin < 0) | (end < begin) | (end > n_bytes);                                            \
                 LENGTH length = (LENGTH)end - (LENGTH)begin;                                                       \
                 kinds[i] = (uint8_t)(length < LONG ? length : LONG);                                               \
             }                                                                                                      \
             for (int64_t i = 0; wrong && i < n_group; i++) {                                                       \
-                OFFSET begin = offsets[first + i], end = offsets[first + i + 1];                                   \
+                OFFSET begin = begins[first + i], end = ends[first + i];                                           \
                 if (begin < 0 || end < begin || end > n_bytes) return first + i;                                   \
             }                                                                                                      \
             for (int64_t i = 0; validity != NULL && i < n_group; i++) {                                            \
@@ -53,8 +55,8 @@ enum { GROUP = 64, LONG = 32, NONE = 33 }; /* lengths from LONG on are one kind;
                 switch (kind) {                                                                                    \
                     OF_16(0, SEED) OF_16(16, SEED)                                                                 \
                     case NONE: EACH(rows, states[row] = MISSING) break;                                            \
-                    default: EACH(rows, size_t length = (size_t)(offsets[row + 1] - offsets[row]);                 \
-                                  states[row] = xxh64_of(bytes + offsets[row], length, SEED))                      \
+                    default: EACH(rows, size_t length = (size_t)(ends[row] - begins[row]);                         \
+                                  states[row] = xxh64_of(bytes + begins[row], length, SEED))                       \
                 }                                                                                                  \
             }                                                                                                      \
         }                                                                                                          \
@@ -69,13 +71,13 @@ DEFINE_HASH_TEXT(hash_text_from_64, int64_t, uint64_t, seed, seed)
 /* The same of coded text: the value of a row is that at codes[row], among `n_values`.
  * They return -1, or the first row whose code is no value's, or whose value is not within the text. */
 #define DEFINE_HASH_CODED_TEXT(NAME, OFFSET)                                                                       \
-    EXPORT int64_t NAME(const int32_t *codes, int64_t n_rows, const OFFSET *offsets, int64_t n_values,             \
-                        const uint8_t *bytes, int64_t n_bytes, const uint8_t *validity, int64_t first_bit,         \
-                        uint64_t *states) {                                                                        \
+    EXPORT int64_t NAME(const int32_t *codes, int64_t n_rows, const OFFSET *begins, const OFFSET *ends,            \
+                        int64_t n_values, const uint8_t *bytes, int64_t n_bytes, const uint8_t *validity,          \
+                        int64_t first_bit, uint64_t *states) {                                                     \
         for (int64_t row = 0; row < n_rows; row++) {                                                               \
             if (!is_valid(validity, first_bit + row)) continue;                                                    \
             if (codes[row] < 0 || codes[row] >= n_values) return row;                                              \
-            int64_t begin = offsets[codes[row]], end = offsets[codes[row] + 1];                                    \
+            int64_t begin = begins[codes[row]], end = ends[codes[row]];                                            \
             if (begin < 0 || end < begin || end > n_bytes) return row;                                             \
             states[row] = xxh64(bytes + begin, (size_t)(end - begin), states[row]);                                \
         }                                                                                                          \
@@ -116,14 +118,17 @@ EXPORT void hash_name(const uint8_t *name, int64_t length, int64_t n_rows, uint6
  * Returns -1, or the first row whose code is no value's. */
 EXPORT int64_t spread_hashes(const int32_t *codes, int64_t n_rows, const uint64_t *hashes, int64_t n_hashes,
                              const uint8_t *validity, int64_t first_bit, uint64_t missing, uint64_t *states) {
-    for (int64_t row = 0; row < n_rows; row++) {
-        if (!is_valid(validity, first_bit + row)) {
-            states[row] = missing;
-            continue;
+    enum { BLOCK = 256 };
+    for (int64_t first = 0; first < n_rows; first += BLOCK) {
+        int64_t last = first + BLOCK < n_rows ? first + BLOCK : n_rows;
+        bool all = validity == NULL; /* as it mostly is: then without a branch in the loop */
+        for (int64_t row = first; row < last; row++) all &= (uint64_t)(int64_t)codes[row] < (uint64_t)n_hashes;
+        for (int64_t row = first; all && row < last; row++) states[row] = hashes[codes[row]];
+        for (int64_t row = first; !all && row < last; row++) {
+            bool there = is_valid(validity, first_bit + row);
+            if (there && (codes[row] < 0 || codes[row] >= n_hashes)) return row;
+            states[row] = there ? hashes[codes[row]] : missing;
         }
-        int64_t code = codes[row];
-        if (code < 0 || code >= n_hashes) return row;
-        states[row] = hashes[code];
     }
     return -1;
 }

@@ -12,7 +12,7 @@ import ctypes
 import numpy as np
 from numpy.typing import NDArray
 
-from service.kernels.library import ALL_SET, I64, U64, Bitmap, array, function, output
+from service.kernels.library import ALL_SET, I64, U64, Bitmap, Places, array, function, output, same_length
 
 States = NDArray[np.uint64]
 
@@ -20,17 +20,20 @@ _BITS = ctypes.c_void_p
 _TEXT = [I64, array(np.uint8), I64, _BITS, I64, U64, output(np.uint64)]
 _hash_text, _hash_text_from = (
     {
-        np.dtype(np.int32): function(f"{name}_32", [array(np.int32), *_TEXT], result=I64),
-        np.dtype(np.int64): function(f"{name}_64", [array(np.int64), *_TEXT], result=I64),
+        np.dtype(place): function(f"{name}_{bits}", [array(place), array(place), *_TEXT], result=I64)
+        for place, bits in ((np.int32, 32), (np.int64, 64))
     }
     for name in ("hash_text", "hash_text_from")
 )
+
 _CODED = [array(np.int32), I64]
 _hash_coded_text = {
-    np.dtype(offset): function(
-        name, [*_CODED, array(offset), I64, array(np.uint8), I64, _BITS, I64, output(np.uint64)], result=I64
+    np.dtype(place): function(
+        f"hash_coded_text_{bits}",
+        [*_CODED, array(place), array(place), I64, array(np.uint8), I64, _BITS, I64, output(np.uint64)],
+        result=I64,
     )
-    for offset, name in ((np.int32, "hash_coded_text_32"), (np.int64, "hash_coded_text_64"))
+    for place, bits in ((np.int32, 32), (np.int64, 64))
 }
 _hash_integers = function("hash_integers", [array(np.int64), I64, _BITS, I64, output(np.uint64)])
 _hash_booleans = function("hash_booleans", [_BITS, I64, I64, _BITS, I64, output(np.uint64)])
@@ -42,45 +45,47 @@ _fold_hashes = function("fold_hashes", [array(np.uint64, 2), I64, I64, U64, outp
 
 
 def hash_text(
-    offsets: NDArray[np.int32] | NDArray[np.int64],
+    begins: Places,
+    ends: Places,
     data: NDArray[np.uint8],
     states: States,
     *,
     valid: Bitmap = ALL_SET,
     seed: int | None = None,
 ) -> None:
-    """Take text in: the value of a row is the bytes of ``data`` from its offset up to the next row's.
+    """Take text in: the value of row ``i`` is ``data[begins[i]:ends[i]]``.
 
     Args:
-        offsets: shape ``(n_rows + 1,)``.
+        begins, ends: int32 or int64, shape ``(n_rows,)``.
         seed: the hash of every row so far, if it is one and the same; what ``states`` held is then not looked at.
 
     Raises:
-        ValueError: the offsets do not ascend within ``data``.
+        ValueError: a value does not lie within ``data``.
     """
-    n_rows = _rows(states, len(offsets) - 1)
+    n_rows = _rows(states, same_length(begins, ends))
     loops = _hash_text if seed is None else _hash_text_from
-    bad = loops[offsets.dtype](offsets, n_rows, data, len(data), *valid.arguments(n_rows), seed or 0, states)
+    bad = loops[begins.dtype](begins, ends, n_rows, data, len(data), *valid.arguments(n_rows), seed or 0, states)
     if bad >= 0:
-        raise ValueError(f"the offsets of row {bad} are not within the {len(data)} bytes of text")
+        raise ValueError(f"the text of row {bad} is not within the {len(data)} bytes of text")
 
 
 def hash_coded_text(
     codes: NDArray[np.int32],
-    offsets: NDArray[np.int32] | NDArray[np.int64],
+    begins: Places,
+    ends: Places,
     data: NDArray[np.uint8],
     states: States,
     *,
     valid: Bitmap = ALL_SET,
 ) -> None:
-    """Take coded text in: the value of a row is that at its code, among the ``len(offsets) - 1`` of ``data``.
+    """Take coded text in: the value of a row is that at its code, among those of ``begins`` and ``ends``.
 
     Raises:
         ValueError: a code is not the index of a value, or the value is not within ``data``.
     """
-    n_rows, n_values = _rows(states, len(codes)), len(offsets) - 1
+    n_rows, n_values = _rows(states, len(codes)), same_length(begins, ends)
     bits = valid.arguments(n_rows)
-    bad = _hash_coded_text[offsets.dtype](codes, n_rows, offsets, n_values, data, len(data), *bits, states)
+    bad = _hash_coded_text[begins.dtype](codes, n_rows, begins, ends, n_values, data, len(data), *bits, states)
     if bad >= 0:
         raise ValueError(f"the code of row {bad} is not one of the dictionary's {n_values} values")
 

@@ -1,5 +1,5 @@
 /* Text that comes from outside: whether it is UTF-8, and which values it stands for. Value `row` is the bytes from
- * offsets[row] up to offsets[row + 1] of `bytes`; where its bit of the validity bitmap is not set, it is missing. */
+ * begins[row] up to ends[row] of `bytes`; where its bit of the validity bitmap is not set, it is missing. */
 
 #include "andon.h"
 
@@ -47,24 +47,29 @@ static bool is_utf8(const uint8_t *at, const uint8_t *end) {
     return true;
 }
 
-/* Whether every value is UTF-8 by itself. Returns -1, the first row that is not, or, where the offsets do not ascend
- * within `n_bytes`, -2 - row. */
+/* Whether every value is UTF-8 by itself. Returns -1, the first row that is not, or, where one does not lie within
+ * `n_bytes`, -2 - row. Values that lie side by side, as Arrow's do, are looked at all at once. */
 #define DEFINE_FIRST_INVALID(NAME, OFFSET)                                                                         \
-    EXPORT int64_t NAME(const OFFSET *offsets, int64_t n_rows, const uint8_t *bytes, int64_t n_bytes,              \
-                        const uint8_t *validity, int64_t first_bit) {                                              \
-        bool ascend = offsets[0] >= 0 && offsets[n_rows] <= n_bytes;                                               \
-        for (int64_t row = 0; row < n_rows; row++) ascend &= offsets[row] <= offsets[row + 1];                     \
-        if (!ascend) {                                                                                             \
-            int64_t row = 0;                                                                                       \
-            while (row < n_rows && offsets[row] >= 0 && offsets[row] <= offsets[row + 1] &&                        \
-                   offsets[row + 1] <= n_bytes)                                                                    \
-                row++;                                                                                             \
-            return -2 - row;                                                                                       \
+    EXPORT int64_t NAME(const OFFSET *begins, const OFFSET *ends, int64_t n_rows, const uint8_t *bytes,            \
+                        int64_t n_bytes, const uint8_t *validity, int64_t first_bit) {                             \
+        int64_t least = n_bytes, most = 0, total = 0;                                                              \
+        bool wrong = false;                                                                                        \
+        for (int64_t row = 0; row < n_rows; row++) {                                                               \
+            int64_t begin = begins[row], end = ends[row];                                                          \
+            bool outside = (begin < 0) | (end < begin) | (end > n_bytes);                                          \
+            wrong |= outside;                                                                                      \
+            least = begin < least ? begin : least;                                                                 \
+            most = end > most ? end : most;                                                                        \
+            total += outside ? 0 : end - begin;                                                                    \
         }                                                                                                          \
-        if (is_ascii(bytes + offsets[0], bytes + offsets[n_rows])) return -1;                                      \
+        for (int64_t row = 0; wrong; row++) {                                                                      \
+            if (begins[row] < 0 || ends[row] < begins[row] || ends[row] > n_bytes) return -2 - row;                \
+        }                                                                                                          \
+        if (total == 0) return -1;                                                                                 \
+        if ((most - least) / 8 <= total && is_ascii(bytes + least, bytes + most)) return -1;                       \
         for (int64_t row = 0; row < n_rows; row++) {                                                               \
             if (!is_valid(validity, first_bit + row)) continue;                                                    \
-            if (!is_utf8(bytes + offsets[row], bytes + offsets[row + 1])) return row;                              \
+            if (!is_utf8(bytes + begins[row], bytes + ends[row])) return row;                                      \
         }                                                                                                          \
         return -1;                                                                                                 \
     }
@@ -140,36 +145,36 @@ static bool read_boolean(const uint8_t *at, const uint8_t *end, bool *value) {
     return *value || is_word(at, end - at, "false") || is_word(at, end - at, "False") || is_word(at, end - at, "FALSE");
 }
 
-/* The values that text stands for, from offsets that ascend within `bytes`. Returns -1, or the first row that is
+/* The values that text stands for, from values that lie within `bytes`. Returns -1, or the first row that is
  * neither missing nor such a value; a missing one becomes 0. */
 
-EXPORT int64_t parse_integers(const int32_t *offsets, int64_t n_rows, const uint8_t *bytes, const uint8_t *validity,
-                              int64_t first_bit, int64_t *values) {
+EXPORT int64_t parse_integers(const int32_t *begins, const int32_t *ends, int64_t n_rows, const uint8_t *bytes,
+                              const uint8_t *validity, int64_t first_bit, int64_t *values) {
     for (int64_t row = 0; row < n_rows; row++) {
         values[row] = 0;
         if (!is_valid(validity, first_bit + row)) continue;
-        if (!read_integer(bytes + offsets[row], bytes + offsets[row + 1], &values[row])) return row;
+        if (!read_integer(bytes + begins[row], bytes + ends[row], &values[row])) return row;
     }
     return -1;
 }
 
-EXPORT int64_t parse_numbers(const int32_t *offsets, int64_t n_rows, const uint8_t *bytes, const uint8_t *validity,
-                             int64_t first_bit, double *values) {
+EXPORT int64_t parse_numbers(const int32_t *begins, const int32_t *ends, int64_t n_rows, const uint8_t *bytes,
+                              const uint8_t *validity, int64_t first_bit, double *values) {
     for (int64_t row = 0; row < n_rows; row++) {
         values[row] = 0.0;
         if (!is_valid(validity, first_bit + row)) continue;
-        if (!read_number(bytes + offsets[row], bytes + offsets[row + 1], &values[row])) return row;
+        if (!read_number(bytes + begins[row], bytes + ends[row], &values[row])) return row;
     }
     return -1;
 }
 
 /* `values`: a bit a row, all 0 at first. */
-EXPORT int64_t parse_booleans(const int32_t *offsets, int64_t n_rows, const uint8_t *bytes, const uint8_t *validity,
-                              int64_t first_bit, uint8_t *values) {
+EXPORT int64_t parse_booleans(const int32_t *begins, const int32_t *ends, int64_t n_rows, const uint8_t *bytes,
+                              const uint8_t *validity, int64_t first_bit, uint8_t *values) {
     for (int64_t row = 0; row < n_rows; row++) {
         bool value = false;
         if (!is_valid(validity, first_bit + row)) continue;
-        if (!read_boolean(bytes + offsets[row], bytes + offsets[row + 1], &value)) return row;
+        if (!read_boolean(bytes + begins[row], bytes + ends[row], &value)) return row;
         values[row >> 3] |= (uint8_t)(value << (row & 7));
     }
     return -1;
@@ -227,22 +232,18 @@ EXPORT void copy_views(const uint8_t *views, int64_t n_rows, const uint8_t *cons
     offsets[n_rows] = at;
 }
 
-/* The text of values each of which has its length before it (32 bits): n_rows + 1 offsets, and the bytes one after the
- * other, for which there is `room`: what is left of those that are given without the lengths. -1, or the row that would
- * take more. */
-EXPORT int64_t read_prefixed_text(const uint8_t *given, int64_t room, int64_t n_rows, int64_t *offsets,
-                                  uint8_t *bytes) {
-    int64_t to = 0;
-    for (int64_t row = 0; row < n_rows; row++) {
-        offsets[row] = to;
-        uint32_t length;
-        memcpy(&length, given, sizeof length); /* it is there: before this row, no text took more than its room */
-        if ((int64_t)length > room - to) return row;
-        given += sizeof length;
-        memcpy(bytes + to, given, length);
-        given += length;
-        to += length;
+/* Where the values lie each of which has its length before it (32 bits). Returns how many there are whole, at most
+ * n_rows; *end is where the last of them ends. */
+EXPORT int64_t find_prefixed_text(const uint8_t *bytes, int64_t n_bytes, int64_t n_rows, int32_t *begins, int32_t *ends,
+                                  int64_t *end) {
+    int64_t at = 0, row = 0;
+    for (; row < n_rows && n_bytes - at >= 4; row++) {
+        int64_t length = load_32(bytes + at);
+        if (length > n_bytes - at - 4) break;
+        begins[row] = (int32_t)(at + 4);
+        at += 4 + length;
+        ends[row] = (int32_t)at;
     }
-    offsets[n_rows] = to;
-    return -1;
+    *end = at;
+    return row;
 }

@@ -1,6 +1,6 @@
 """Text that comes from outside: whether it is UTF-8, and the integers, numbers and booleans that it stands for.
 
-Value ``i`` is ``data[offsets[i]:offsets[i + 1]]``; where ``valid`` is not set it is missing.
+Value ``i`` is ``data[begins[i]:ends[i]]``; where ``valid`` is not set it is missing.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.kernels.library import ALL_SET, I64, Bitmap, array, function, output
+from service.kernels.library import ALL_SET, I64, Bitmap, Places, Places32, array, function, output, same_length
 
-Offsets32 = NDArray[np.int32]
-Offsets = Offsets32 | NDArray[np.int64]
+MAX_BYTES = 2**31 - 1
 
 _BITS = ctypes.c_void_p
 _first_invalid = {
-    np.dtype(offset): function(name, [array(offset), I64, array(np.uint8), I64, _BITS, I64], result=I64)
-    for offset, name in ((np.int32, "first_invalid_text_32"), (np.int64, "first_invalid_text_64"))
+    np.dtype(place): function(name, [array(place), array(place), I64, array(np.uint8), I64, _BITS, I64], result=I64)
+    for place, name in ((np.int32, "first_invalid_text_32"), (np.int64, "first_invalid_text_64"))
 }
 
 
 def _parser(name: str, kind: Any) -> Any:
-    return function(name, [array(np.int32), I64, array(np.uint8), _BITS, I64, output(kind)], result=I64)
+    places = array(np.int32)
+    return function(name, [places, places, I64, array(np.uint8), _BITS, I64, output(kind)], result=I64)
 
 
 _parse_integers = _parser("parse_integers", np.int64)
@@ -36,8 +36,9 @@ _measure_views = function("measure_views", [_VIEWS, I64, array(np.int64), I64, _
 _copy_views = function(
     "copy_views", [_VIEWS, I64, ctypes.c_void_p, _BITS, I64, output(np.int64), output(np.uint8)]
 )
-_read_prefixed = function(
-    "read_prefixed_text", [array(np.uint8), I64, I64, output(np.int64), output(np.uint8)], result=I64
+_PLACES = output(np.int32)
+_find_prefixed = function(
+    "find_prefixed_text", [array(np.uint8), I64, I64, _PLACES, _PLACES, output(np.int64)], result=I64
 )
 
 
@@ -49,51 +50,55 @@ class NotAValue(ValueError):
         self.row = row
 
 
-def first_invalid(offsets: Offsets, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> int | None:
+def first_invalid(begins: Places, ends: Places, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> int | None:
     """The first row with a value that is, by itself, not UTF-8.
 
     Raises:
-        ValueError: the offsets do not ascend within ``data``.
+        ValueError: a value does not lie within ``data``.
     """
-    n_rows = len(offsets) - 1
-    if n_rows < 0:
-        raise ValueError("text has one offset more than it has rows")
-    row = int(_first_invalid[offsets.dtype](offsets, n_rows, data, len(data), *valid.arguments(n_rows)))
+    n_rows = same_length(begins, ends)
+    row = int(_first_invalid[begins.dtype](begins, ends, n_rows, data, len(data), *valid.arguments(n_rows)))
     if row < -1:
-        raise ValueError(f"the offsets of row {-2 - row} are not within the {len(data)} bytes of text")
+        raise ValueError(f"the text of row {-2 - row} is not within the {len(data)} bytes of text")
     return None if row == -1 else row
 
 
-def parse_integers(offsets: Offsets32, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> NDArray[np.int64]:
+def parse_integers(
+    begins: Places32, ends: Places32, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET
+) -> NDArray[np.int64]:
     """Integers of text: ``-?[0-9]+``, from -2^63 to 2^63-1; 0 where it is missing.
 
     Raises:
         NotAValue: other text.
     """
-    values = np.empty(len(offsets) - 1, dtype=np.int64)
-    _parse(_parse_integers, offsets, data, valid, values)
+    values = np.empty(len(begins), dtype=np.int64)
+    _parse(_parse_integers, begins, ends, data, valid, values)
     return values
 
 
-def parse_numbers(offsets: Offsets32, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> NDArray[np.float64]:
+def parse_numbers(
+    begins: Places32, ends: Places32, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET
+) -> NDArray[np.float64]:
     """Decimal numbers of text, with a point and an exponent or without; 0 where it is missing.
 
     Raises:
         NotAValue: other text, a number beyond a double's range, NaN and infinities among it.
     """
-    values = np.empty(len(offsets) - 1, dtype=np.float64)
-    _parse(_parse_numbers, offsets, data, valid, values)
+    values = np.empty(len(begins), dtype=np.float64)
+    _parse(_parse_numbers, begins, ends, data, valid, values)
     return values
 
 
-def parse_booleans(offsets: Offsets32, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET) -> Bitmap:
+def parse_booleans(
+    begins: Places32, ends: Places32, data: NDArray[np.uint8], *, valid: Bitmap = ALL_SET
+) -> Bitmap:
     """Booleans of text: ``true``, ``True``, ``TRUE`` and the same of ``false``; false where it is missing.
 
     Raises:
         NotAValue: other text.
     """
-    bits = np.zeros((len(offsets) - 1 + 7) // 8, dtype=np.uint8)
-    _parse(_parse_booleans, offsets, data, valid, bits)
+    bits = np.zeros((len(begins) + 7) // 8, dtype=np.uint8)
+    _parse(_parse_booleans, begins, ends, data, valid, bits)
     return Bitmap(bits)
 
 
@@ -124,28 +129,32 @@ def text_of_views(
     return offsets, data
 
 
-def text_of_prefixed(given: NDArray[np.uint8], n_rows: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Offsets and bytes of text whose every value has its length before it, 32 bits of it, little-endian.
+def find_prefixed(data: NDArray[np.uint8], n_rows: int) -> tuple[Places32, Places32, int]:
+    """Where the values begin and end that each have their length before them, 32 bits of it, little-endian.
+
+    Returns:
+        The begins, the ends, and where the last of them ends.
 
     Raises:
-        ValueError: there are not the bytes of so many values, or there are more.
+        ValueError: there are not the bytes of so many values.
     """
-    room = len(given) - 4 * n_rows
-    if room < 0:
-        raise ValueError(f"{len(given)} bytes are too few for {n_rows} lengths")
-    offsets, data = np.empty(n_rows + 1, dtype=np.int64), np.empty(room, dtype=np.uint8)
-    row = int(_read_prefixed(given, room, n_rows, offsets, data))
-    if row >= 0:
-        raise ValueError(f"value {row} is longer than what is left of {len(given)} bytes")
-    if offsets[-1] != room:
-        raise ValueError(f"{room - offsets[-1]} bytes are left behind {n_rows} values")
-    return offsets, data
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"{len(data)} bytes of text are more than {MAX_BYTES}")
+    if len(data) < 4 * n_rows:
+        raise ValueError(f"{len(data)} bytes are too few for {n_rows} lengths")
+    begins, ends, end = np.empty(n_rows, np.int32), np.empty(n_rows, np.int32), np.empty(1, np.int64)
+    row = int(_find_prefixed(data, len(data), n_rows, begins, ends, end))
+    if row < n_rows:
+        raise ValueError(f"value {row} is longer than what is left of {len(data)} bytes")
+    return begins, ends, int(end[0])
 
 
-def _parse(parse: Any, offsets: Offsets32, data: NDArray[np.uint8], valid: Bitmap, values: Any) -> None:
-    n_rows = len(offsets) - 1
-    if n_rows and not (offsets[0] >= 0 and offsets[-1] <= len(data) and (np.diff(offsets) >= 0).all()):
-        raise ValueError("the offsets do not ascend within the text")
-    row = int(parse(offsets, n_rows, data, *valid.arguments(n_rows), values))
+def _parse(
+    parse: Any, begins: Places32, ends: Places32, data: NDArray[np.uint8], valid: Bitmap, values: Any
+) -> None:
+    n_rows = same_length(begins, ends)
+    if not ((begins >= 0) & (ends >= begins) & (ends <= len(data))).all():
+        raise ValueError(f"there are values that are not within the {len(data)} bytes of text")
+    row = int(parse(begins, ends, n_rows, data, *valid.arguments(n_rows), values))
     if row >= 0:
         raise NotAValue(row)

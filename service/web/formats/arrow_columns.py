@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def plain_column(kind: FieldType, type_: str, parts: Sequence[Part], *, most: in
         valid = _bitmap(parts)
         text = _text(type_, parts, most)
         _check_text(text, valid)
-        return Text(offsets=text.offsets, data=text.data, valid=valid)
+        return replace(text, valid=valid)
     if kind == "boolean" and len(parts) == 1:
         bits = _items(parts[0], 1, "u1", (parts[0].n_rows + 7) // 8)
         return Booleans(values=Bitmap(bits), n_rows=parts[0].n_rows, valid=_bitmap(parts))
@@ -72,7 +73,7 @@ def coded_column(
     except BadValue as bad:
         rows = np.flatnonzero((at == bad.row) if mask is None else (at == bad.row) & mask)
         raise BadValue(bad.found, int(rows[0]) if len(rows) else None) from None
-    if int(np.diff(text.offsets)[at].sum(dtype=np.int64)) > most:
+    if int((text.ends - text.begins)[at].sum(dtype=np.int64)) > most:
         raise BadValue(f"more than {most} bytes of text")
     return CodedText(codes=at, values=text, valid=packed(mask))
 
@@ -99,7 +100,7 @@ def _positions(codes: Sequence[Codes], index: str, mask: Mask) -> NDArray[np.int
 
 def _check_text(text: Text, valid: Bitmap) -> None:
     try:
-        row = first_invalid(text.offsets, text.data, valid=valid)
+        row = first_invalid(text.begins, text.ends, text.data, valid=valid)
     except ValueError as error:
         raise Malformed(str(error)) from None
     if row is not None:
@@ -111,24 +112,22 @@ def _text(type_: str, parts: Sequence[Part], most: int) -> Text:
     pieces = [_text_part(type_, part, most) for part in parts]
     if len(pieces) == 1:
         return pieces[0]
-    offsets: list[NDArray[np.int64]] = [np.zeros(1, dtype=np.int64)]
-    data: list[NDArray[np.uint8]] = []
+    places: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     length = 0
     for piece in pieces:
-        first, last = int(piece.offsets[0]), int(piece.offsets[-1])
-        if not 0 <= first <= last <= len(piece.data):
+        if ((piece.begins < 0) | (piece.ends < piece.begins) | (piece.ends > len(piece.data))).any():
             raise Malformed("offsets that are not within the text")
-        offsets.append(piece.offsets[1:].astype(np.int64) + (length - first))
-        data.append(piece.data[first:last])
-        length += last - first
-    return Text(offsets=np.concatenate(offsets), data=np.concatenate(data))
+        places.append((piece.begins.astype(np.int64) + length, piece.ends.astype(np.int64) + length))
+        length += len(piece.data)
+    begins, ends = (np.concatenate(of_pieces) for of_pieces in zip(*places, strict=True))
+    return Text(begins=begins, ends=ends, data=np.concatenate([piece.data for piece in pieces]))
 
 
 def _text_part(type_: str, part: Part, most: int) -> Text:
     n_rows = part.n_rows
     if type_ in _OFFSETS:
         offsets = _items(part, 1, _OFFSETS[type_], n_rows + 1)
-        return Text(offsets=offsets, data=np.frombuffer(part.buffers[2], dtype=np.uint8))
+        return Text.of(offsets, np.frombuffer(part.buffers[2], dtype=np.uint8))
     views = _items(part, 1, "u1", 16 * n_rows).reshape(n_rows, 16)
     buffers = [np.frombuffer(buffer, dtype=np.uint8) for buffer in part.buffers[2:]]
     try:
@@ -137,7 +136,7 @@ def _text_part(type_: str, part: Part, most: int) -> Text:
         raise BadValue(f"more than {most} bytes of text") from None
     except ValueError as error:
         raise Malformed(str(error)) from None
-    return Text(offsets=offsets, data=data)
+    return Text.of(offsets, data)
 
 
 def _values(type_: str, parts: Sequence[Part]) -> NDArray[Any]:

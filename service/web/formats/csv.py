@@ -98,18 +98,17 @@ def _choose(names: tuple[bytes, ...], schema: Schema) -> list[bytes]:
 
 
 def _column(field: Field, column: csv.TextColumn) -> Column:
-    offsets, data, valid = column.offsets, column.data, column.valid
+    begins, ends, data, valid = column.begins, column.ends, column.data, column.valid
     if field.type == "integer":
-        return Integers(values=text.parse_integers(offsets, data, valid=valid), valid=valid)
+        return Integers(values=text.parse_integers(begins, ends, data, valid=valid), valid=valid)
     if field.type == "number":
-        return Numbers(values=text.parse_numbers(offsets, data, valid=valid), valid=valid)
+        return Numbers(values=text.parse_numbers(begins, ends, data, valid=valid), valid=valid)
     if field.type == "boolean":
-        values = text.parse_booleans(offsets, data, valid=valid)
-        return Booleans(values=values, n_rows=len(offsets) - 1, valid=valid)
-    row = text.first_invalid(offsets, data, valid=valid)
+        return Booleans(values=text.parse_booleans(begins, ends, data, valid=valid), n_rows=len(begins), valid=valid)
+    row = None if column.ascii else text.first_invalid(begins, ends, data, valid=valid)
     if row is not None:
         raise text.NotAValue(row)
-    return Text(offsets=offsets, data=data, valid=valid)
+    return Text(begins=begins, ends=ends, data=data, valid=valid)
 
 
 def names_a_field(body: bytes, schema: Schema) -> bool:

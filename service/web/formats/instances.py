@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
-from service.core.columns import Booleans, CodedText, Column, Missing, Text
+from service.core.columns import Booleans, CodedText, Column, Missing, Parts, Text
 from service.kernels.library import Bitmap
 
 
@@ -20,6 +17,8 @@ def instances_of(columns: Mapping[str, Column]) -> list[dict[str, object]]:
 def _values(column: Column) -> list[object]:
     if isinstance(column, Missing):
         return [None] * len(column)
+    if isinstance(column, Parts):
+        return [value for part in column.parts for value in _values(part)]
     valid = _bits(column.valid, len(column))
     values: list[object]
     if isinstance(column, CodedText):
@@ -36,14 +35,11 @@ def _values(column: Column) -> list[object]:
 
 
 def _texts(column: Text) -> list[str]:
-    data, offsets = column.data.tobytes(), column.offsets.tolist()
+    data, places = column.data.tobytes(), zip(column.begins.tolist(), column.ends.tolist(), strict=True)
     # What a missing row's buffer holds may be no text; it is not looked at.
-    return [data[start:end].decode(errors="replace") for start, end in zip(offsets, offsets[1:], strict=False)]
+    return [data[begin:end].decode(errors="replace") for begin, end in places]
 
 
 def _bits(bitmap: Bitmap, n_rows: int) -> list[bool]:
-    if bitmap.bits is None:
-        return [True] * n_rows
-    bits: NDArray[np.uint8] = np.unpackbits(bitmap.bits, bitorder="little")
-    flags: list[bool] = bits[bitmap.first : bitmap.first + n_rows].astype(bool).tolist()
+    flags: list[bool] = bitmap.flags(n_rows).tolist()
     return flags

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from service.core.columns import CodedText, Column, Text
 from service.errors import InvalidRequest, Problem
 from service.web.formats.format import Bounds
@@ -66,7 +64,7 @@ def check_columns(columns: Mapping[str, Column], bounds: Bounds) -> None:
         text = column.values if isinstance(column, CodedText) else column
         if not isinstance(text, Text) or len(text.data) <= bounds.max_value_bytes:
             continue
-        long = np.diff(text.offsets) > bounds.max_value_bytes
+        long = text.ends - text.begins > bounds.max_value_bytes
         if isinstance(column, CodedText):
             long = long[column.codes]
         if long.any():

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.columns import Text
 from service.core.features import describe
 from service.errors import MalformedRequest
-from service.kernels.text import text_of_prefixed
+from service.kernels.text import find_prefixed
 
 SIZE = "binary_data_size"
 """The parameter of a tensor that says how many bytes are its own."""
@@ -86,14 +87,18 @@ def fixed(name: str, part: memoryview, packed: np.dtype[Any], n_rows: int) -> ND
     return items if items.flags.aligned else items.copy()
 
 
-def text(name: str, part: memoryview, n_rows: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """The offsets and the bytes of a tensor of BYTES.
+def text(name: str, part: memoryview, n_rows: int) -> Text:
+    """A tensor of BYTES, which need not be UTF-8, as it lies there.
 
     Raises:
         MalformedRequest: its lengths do not come to its bytes.
     """
+    data = np.frombuffer(part, dtype=np.uint8)
     try:
-        return text_of_prefixed(np.frombuffer(part, dtype=np.uint8), n_rows)
+        begins, ends, end = find_prefixed(data, n_rows)
+        if end != len(data):
+            raise ValueError(f"{len(data) - end} bytes are left behind {n_rows} values")
     except ValueError as error:
         expected = f"{n_rows} elements, each with its length before it"
         raise MalformedRequest(f"inputs.{name}.parameters.{SIZE}: expected {expected}; {error}") from None
+    return Text(begins=begins, ends=ends, data=data)

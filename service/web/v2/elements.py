@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -103,24 +104,23 @@ def _text(tensor: Tensor, data: list[Any] | None, n_rows: int) -> Text:
     mask: Mask = None
     if data is None:
         assert tensor.part is not None  # one of both is there
-        offsets, characters = binary.text(tensor.name, tensor.part, n_rows)
+        text = binary.text(tensor.name, tensor.part, n_rows)
     else:
         mask = _listed(data, frozenset({str}))
-        offsets, characters = _joined(data if mask is None else [value or "" for value in data])
+        text = _joined(data if mask is None else [value or "" for value in data])
     if tensor.missing is not None:
-        mask = _without(marked_text(tensor, offsets, characters), mask)
+        mask = _without(marked_text(tensor, text), mask)
     valid = packed(mask)
     if data is None:
-        row = first_invalid(offsets, characters, valid=valid)
+        row = first_invalid(text.begins, text.ends, text.data, valid=valid)
         if row is not None:
             raise BadValue("bytes that are not UTF-8", row)
-    return Text(offsets=offsets, data=characters, valid=valid)
+    return replace(text, valid=valid)
 
 
-def _joined(strings: list[str]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """The offsets and the bytes of strings."""
+def _joined(strings: list[str]) -> Text:
     joined = "".join(strings)
     parts: Iterable[str | bytes] = strings if joined.isascii() else map(str.encode, strings)
     offsets = np.zeros(len(strings) + 1, dtype=np.int64)
     np.cumsum(list(map(len, parts)), out=offsets[1:])
-    return offsets, np.frombuffer(joined.encode(), dtype=np.uint8)
+    return Text.of(offsets, np.frombuffer(joined.encode(), dtype=np.uint8))

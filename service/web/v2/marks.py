@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.columns import Text
 from service.core.features import describe
 from service.web.v2.datatypes import Datatype
 from service.web.v2.inference import MISSING, Tensor, Unfit
@@ -41,7 +42,7 @@ def marked(tensor: Tensor, datatype: Datatype, values: NDArray[Any]) -> NDArray[
     return equal
 
 
-def marked_text(tensor: Tensor, offsets: NDArray[np.int64], characters: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def marked_text(tensor: Tensor, text: Text) -> NDArray[np.bool_]:
     """The same of text, which need not be UTF-8.
 
     Raises:
@@ -51,10 +52,10 @@ def marked_text(tensor: Tensor, offsets: NDArray[np.int64], characters: NDArray[
         path = f"inputs.{tensor.name}.parameters.{MISSING}"
         raise Unfit(path, expected="a string", found=describe(tensor.missing))
     mark = np.frombuffer(tensor.missing.encode(), dtype=np.uint8)
-    equal: NDArray[np.bool_] = np.diff(offsets) == len(mark)
+    equal: NDArray[np.bool_] = text.ends - text.begins == len(mark)
     rows = np.flatnonzero(equal)
     step = max(1, AT_ONCE // max(1, len(mark)))
     for begin in range(0, len(rows), step):
         some = rows[begin : begin + step]
-        equal[some] = (characters[offsets[some, None] + np.arange(len(mark))] == mark).all(axis=1)
+        equal[some] = (text.data[text.begins[some, None] + np.arange(len(mark))] == mark).all(axis=1)
     return equal

@@ -166,7 +166,7 @@ def test_an_array_of_another_type_is_no_column(kind):
 def test_an_array_of_no_rows_needs_nothing_in_its_buffers():
     nothing = pa.py_buffer(b"")
     text = column_of(pa.Array.from_buffers(pa.string(), 0, [None, nothing, nothing]))
-    assert (text.offsets.tolist(), text.data.size) == ([0], 0)
+    assert (len(text), text.begins.tolist(), text.ends.tolist(), text.data.size) == (0, [], [], 0)
     bits = column_of(pa.Array.from_buffers(pa.bool_(), 0, [None, None]))
     assert (len(bits), bits.values.bits.dtype, bits.values.bits.size) == (0, np.uint8, 0)
     for kind, dtype in ((pa.int64(), np.int64), (pa.float64(), np.float64)):

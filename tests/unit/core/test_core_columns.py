@@ -16,8 +16,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 def text(*values):
     data = [value.encode() for value in values]
-    offsets = np.cumsum([0, *map(len, data)])
-    return Text(offsets=offsets, data=np.frombuffer(b"".join(data), dtype=np.uint8))
+    return Text.of(np.cumsum([0, *map(len, data)]), np.frombuffer(b"".join(data), dtype=np.uint8))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from service.core.columnar import COLUMN_TYPES, hash_columns
+from service.core.columnar import COLUMN_TYPES, column_of, hash_columns
 from service.core.features import bin_index
 from service.evaluation.slices import MAX_SLICES, Slicer
 from service.events import Events
@@ -177,7 +177,7 @@ def test_a_column_of_which_each_value_is_there_once_has_the_same_slices(store, m
     found = []
     for column in (plain, coded):
         slicer = Slicer(rule, schema.fields[slot], seen)
-        slicer.add(hash_columns(schema, {**others, "origin": column})[slot], column)
+        slicer.add(hash_columns(schema, {**others, "origin": column})[slot], column_of(column))
         found.append(parts(slicer.result()))
     assert found[0] == found[1] != {}
 

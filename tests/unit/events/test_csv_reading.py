@@ -5,9 +5,13 @@ import pyarrow.csv as pa_csv
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from xxhash import xxh64_intdigest
 
+from service.core.bucketer import field_seed
 from service.errors import EventsError
 from service.events import files
+from service.kernels.csv import TextColumn
+from service.kernels.library import ALL_SET
 
 MARK = b"3a7f0c"
 PIECES = [b'"', b'""', b",", b"\n", b"\r", b"\r\n", b"a", b" ", b"\xc3\xa9", b"\xff", b"7", b"\0", b"long" * 20]
@@ -37,21 +41,48 @@ def by_arrow(body, names):
     return rows if last == (MARK,) * len(names) else None
 
 
-def by_andon(path, names, *, may_be_long=False):
+def of_array(name, array):
+    """The values of a column that is Arrow's."""
+    column = array.cast(pa.binary())
+    column.validate(full=True)
+    return column.to_pylist()
+
+
+def of_text(name, column):
+    """The values of a column that is where it was split, which says what is so of them, and all that it must say."""
+    assert isinstance(column, TextColumn)
+    there = column.valid.flags(len(column.begins)).tolist()
+    places = zip(column.begins, column.ends, there, strict=True)
+    values = [column.data[begin:end].tobytes() if is_there else None for begin, end, is_there in places]
+    assert column.n_missing == there.count(False)
+    assert (column.valid is ALL_SET) == all(there)
+    assert not column.ascii or all(value.isascii() for value in values if value)
+    if column.hashed is not None:
+        seed, hashes = column.hashed
+        assert seed == field_seed(name)
+        assert hashes.tolist() == [seed if value is None else xxh64_intdigest(value, seed) for value in values]
+    return values
+
+
+def rows_of(path, names, texts, values_of, *, may_be_long):
     rows = []
     try:
-        for chunk in files.read_csv(path, names):
-            assert chunk.first_row == len(rows) + 1
-            columns = [chunk.columns[name].cast(pa.binary()) for name in names]
-            for column in columns:
-                column.validate(full=True)
-            values = [value or b"" for column in columns for value in column.to_pylist()]
-            assert not chunk.ascii or all(map(bytes.isascii, values))
-            rows += zip(*(column.to_pylist() for column in columns), strict=True)
+        for chunk in files.read_csv(path, names, texts):
+            assert (chunk.first_row, list(chunk.columns)) == (len(rows) + 1, names)
+            fresh = list(zip(*(values_of(name, chunk.columns[name]) for name in names), strict=True))
+            assert chunk.n_rows == len(fresh)
+            rows += fresh
     except EventsError as error:
         assume(not (may_be_long and "a row of more than" in str(error)))
         return None
     return rows
+
+
+def by_andon(path, names, *, may_be_long=False):
+    """The rows, or ``None``: it refuses them; as arrays and as text that was split they are the same."""
+    arrays = rows_of(path, names, (), of_array, may_be_long=may_be_long)
+    assert rows_of(path, names, names, of_text, may_be_long=may_be_long) == arrays
+    return arrays
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +106,51 @@ def test_a_file_is_read_as_arrow_reads_it(path, document):
     body, names = document
     path.write_bytes(body)
     assert by_andon(path, names) == by_arrow(body, names)
+
+
+PLAIN = [b"a", b"", b"7", b"long" * 20, b"\xc3\xa9", b"a b", b"short", b"32 characters are no short text.", b"v" * 33]
+ODD = [b'"a\nb"', b'"a""b"', b'""', b'a"b', b"\xff", b"", b"v" * 5_000]
+BREAKS = [b"\n", b"\r\n", b"\r"]
+
+
+@st.composite
+def long_bodies(draw):
+    """Rows that are there many times, which are plain, and between them some that are not."""
+    header = draw(st.sampled_from(sorted(HEADERS)))
+    n_columns = len(HEADERS[header])
+    plain = st.lists(st.sampled_from(PLAIN), min_size=n_columns, max_size=n_columns).map(b",".join)
+    odd = st.sampled_from(ODD).map(lambda field: field + b"," * (n_columns - 1))
+    many = st.tuples(plain, st.sampled_from([b"\n", *BREAKS]), st.sampled_from([1, 20, 100, 600]))
+    few = st.tuples(odd, st.sampled_from(BREAKS), st.integers(1, 2))
+    lines = draw(st.lists(many | many | few, min_size=2, max_size=8))
+    body = header + b"\n" + b"".join((line + line_break) * times for line, line_break, times in lines)
+    last = st.just(b"") | odd | st.sampled_from([b"", b"a,b\n", b'"', b"\n\n"])
+    return body + draw(last), HEADERS[header]
+
+
+@given(long_bodies(), st.sampled_from([6_000, files.CSV_BLOCK_BYTES]), st.sampled_from([1_000, files.BATCH_ROWS]))
+def test_a_file_of_many_rows_is_read_as_arrow_reads_it(path, document, block_bytes, block_rows):
+    body, names = document
+    path.write_bytes(body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "CSV_BLOCK_BYTES", block_bytes)
+        patch.setattr(files, "BATCH_ROWS", block_rows)
+        assert by_andon(path, names, may_be_long=block_bytes == 6_000) == by_arrow(body, names)
+
+
+@pytest.mark.parametrize("times", [1, 3_000])
+def test_text_without_quotes_stays_where_it_lies_and_says_what_is_known_of_it(path, times):
+    lines = [b"a,1,x", b',22,"x"'] * times
+    path.write_bytes(b"x,y,z\n" + b"\n".join(lines))
+    (chunk,) = files.read_csv(path, ["x", "y", "z"], ["x", "z"])
+    x, y, z = chunk.columns.values()
+    assert (of_text("x", x), of_text("z", z)) == ([b"a", None] * times, [b"x"] * 2 * times)
+    assert (x.begins[0], x.ascii, z.ascii) == (len(b"x,y,z\n"), True, True)
+    assert (x.hashed is None, z.hashed) == (False, None)
+    assert y.type == pa.string()
+    path.write_bytes(b"x,y,z\n" + b"\n".join([*lines, b"a,\xc3\xa9,x"]))
+    (chunk,) = files.read_csv(path, ["x"], ["x"])
+    assert not chunk.columns["x"].ascii
 
 
 @given(bodies(), st.integers(min_value=100, max_value=400), st.integers(min_value=1, max_value=20))

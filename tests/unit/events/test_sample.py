@@ -7,16 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from service.core.columnar import column_of
 from service.events import Batch, RowSample
 
 
 def batch(numbers):
-    columns = {
+    arrays = {
         "number": pa.array(numbers, pa.int64()),
         "text": pa.array([None if n % 3 == 0 else f"né {n}" for n in numbers], pa.string()),
         "half": pa.array([n / 2 for n in numbers], pa.float64()),
         "odd": pa.array([bool(n % 2) for n in numbers], pa.bool_()),
     }
+    columns = {name: column_of(array) for name, array in arrays.items()}
     return Batch(columns=columns, n_rows=len(numbers), labels=None, times=None, file=0, done=1.0)
 
 

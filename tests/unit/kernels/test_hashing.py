@@ -15,9 +15,9 @@ SEED = 0x9E3779B97F4A7C15
 
 
 def text(values, dtype=np.int32):
-    """Offsets and data of some byte strings."""
+    """Begins, ends and data of some byte strings."""
     offsets = np.cumsum([0, *map(len, values)]).astype(dtype)
-    return offsets, np.frombuffer(b"".join(values), dtype=np.uint8)
+    return offsets[:-1], offsets[1:], np.frombuffer(b"".join(values), dtype=np.uint8)
 
 
 def bitmap(flags, first=0):
@@ -47,17 +47,17 @@ def test_text_of_every_length_at_every_alignment_has_xxhash_s_hash(offset_type):
     values=st.lists(st.binary(max_size=80)), seed=st.integers(0, 2**64 - 1), cut=st.integers(0, 50), data=st.data()
 )
 def test_a_window_of_text_with_missing_rows_has_the_hashes_of_its_rows(values, seed, cut, data):
-    offsets, joined = text(values)
+    begins, ends, joined = text(values)
     cut = min(cut, len(values))
     window = values[cut:]
     valid = data.draw(st.lists(st.booleans(), min_size=len(window), max_size=len(window)))
     first = data.draw(st.integers(0, 20))
     hashes = states(len(window), seed)
-    hashing.hash_text(offsets[cut:], joined, hashes, valid=bitmap(valid, first))
+    hashing.hash_text(begins[cut:], ends[cut:], joined, hashes, valid=bitmap(valid, first))
     expected = [xxh64_intdigest(v, seed) if there else seed for v, there in zip(window, valid, strict=True)]
     assert hashes.tolist() == expected
     from_one = states(len(window), 1)
-    hashing.hash_text(offsets[cut:], joined, from_one, valid=bitmap(valid, first), seed=seed)
+    hashing.hash_text(begins[cut:], ends[cut:], joined, from_one, valid=bitmap(valid, first), seed=seed)
     assert from_one.tolist() == expected
 
 
@@ -82,8 +82,8 @@ def test_lengths_that_mix_are_hashed_wherever_a_group_of_rows_ends(offset_type, 
 def test_the_first_row_with_wrong_offsets_is_named_in_any_group(wrong):
     offsets = np.arange(101, dtype=np.int32)
     offsets[wrong + 1 :] = 2**31 - 1
-    with pytest.raises(ValueError, match=rf"offsets of row {wrong} are not within the 100 bytes"):
-        hashing.hash_text(offsets, np.zeros(100, dtype=np.uint8), states(100))
+    with pytest.raises(ValueError, match=rf"text of row {wrong} is not within the 100 bytes"):
+        hashing.hash_text(offsets[:-1], offsets[1:], np.zeros(100, dtype=np.uint8), states(100))
 
 
 def test_each_row_is_carried_on_from_its_own_state():
@@ -97,8 +97,9 @@ def test_each_row_is_carried_on_from_its_own_state():
     "offsets", [[0, 5, 4, 6], [-1, 1, 2, 3], [0, 1, 2, 7], [0, 2**31 - 1, 2**31 - 1, 2**31 - 1], [3, 2, 2, 2]]
 )
 def test_offsets_that_leave_the_text_are_refused(offsets):
-    with pytest.raises(ValueError, match=r"offsets of row \d are not within the 6 bytes"):
-        hashing.hash_text(np.array(offsets, dtype=np.int32), np.zeros(6, dtype=np.uint8), states(3))
+    places = np.array(offsets, dtype=np.int32)
+    with pytest.raises(ValueError, match=r"text of row \d is not within the 6 bytes"):
+        hashing.hash_text(places[:-1], places[1:], np.zeros(6, dtype=np.uint8), states(3))
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, -1, 9, 10, -(2**63), 2**63 - 1])))
@@ -154,11 +155,11 @@ def test_coded_text_is_carried_on_by_the_value_of_its_code(offset_type, values, 
 
 @pytest.mark.parametrize("code", [-1, 2, 2**31 - 1, -(2**31)])
 def test_coded_text_with_a_code_of_no_value_or_a_value_outside_the_text_is_refused(code):
-    offsets, data = text([b"a", b"bc"])
+    begins, ends, data = text([b"a", b"bc"])
     with pytest.raises(ValueError, match="code of row 1 is not one of the dictionary's 2 values"):
-        hashing.hash_coded_text(np.array([0, code], dtype=np.int32), offsets, data, states(2))
+        hashing.hash_coded_text(np.array([0, code], dtype=np.int32), begins, ends, data, states(2))
     with pytest.raises(ValueError, match="code of row 1"):
-        hashing.hash_coded_text(np.array([0, 1], dtype=np.int32), offsets, data[:2], states(2))
+        hashing.hash_coded_text(np.array([0, 1], dtype=np.int32), begins, ends, data[:2], states(2))
 
 
 @pytest.mark.parametrize("code", [-1, 3, 2**31 - 1, -(2**31)])
@@ -177,9 +178,13 @@ def test_hashes_are_folded_into_buckets_by_row(n_rows, n_slots):
 
 
 def test_what_does_not_fit_is_refused_before_any_of_it_is_read():
-    offsets, data = text([b"a", b"b"])
+    begins, ends, data = text([b"a", b"b"])
     with pytest.raises(ValueError, match="3 hashes do not fit 2 rows"):
-        hashing.hash_text(offsets, data, states(3))
+        hashing.hash_text(begins, ends, data, states(3))
+    with pytest.raises(ValueError, match="2 begins, int32, and 1 ends, int32, do not fit"):
+        hashing.hash_text(begins, ends[1:], data, states(2))
+    with pytest.raises(ValueError, match="2 begins, int32, and 2 ends, int64, do not fit"):
+        hashing.hash_text(begins, ends.astype(np.int64), data, states(2))
     with pytest.raises(ValueError, match="do not fit into 1 bytes"):
         hashing.hash_integers(np.arange(9), states(9), valid=Bitmap(np.zeros(1, dtype=np.uint8)))
     with pytest.raises(ValueError, match="do not fit into 2 bytes"):

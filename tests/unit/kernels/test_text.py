@@ -1,6 +1,5 @@
 """Text from outside, against Python's own decoder and parsers."""
 
-import itertools
 import re
 
 import numpy as np
@@ -11,11 +10,11 @@ from hypothesis import strategies as st
 from service.kernels.library import Bitmap
 from service.kernels.text import (
     NotAValue,
+    find_prefixed,
     first_invalid,
     parse_booleans,
     parse_integers,
     parse_numbers,
-    text_of_prefixed,
     text_of_views,
 )
 
@@ -30,7 +29,7 @@ VALUES = st.lists(UTF8 | ODD | st.binary(max_size=12) | st.tuples(UTF8, ODD, UTF
 
 def column(values, offset=np.int32):
     offsets = np.cumsum([0, *map(len, values)]).astype(offset)
-    return offsets, np.frombuffer(b"".join(values), np.uint8)
+    return offsets[:-1], offsets[1:], np.frombuffer(b"".join(values), np.uint8)
 
 
 def is_utf8(value):
@@ -55,11 +54,11 @@ def test_the_first_value_that_is_no_utf8_is_found(offset, values, data):
 @pytest.mark.parametrize("length", [0, 1, 31, 4_095, 4_096, 4_097, 10_000])
 def test_a_byte_above_127_is_found_wherever_it_is(length):
     data = np.full(length, 127, dtype=np.uint8)
-    offsets = np.arange(length + 1)
-    assert first_invalid(offsets, data) is None
+    begins, ends = np.arange(length), np.arange(1, length + 1)
+    assert first_invalid(begins, ends, data) is None
     for place in {0, length // 2, length - 1} - {-1}:
         data[place : place + 1] = 128
-        assert first_invalid(offsets, data) == (None if length == 0 else place)
+        assert first_invalid(begins, ends, data) == (None if length == 0 else place)
         data[place : place + 1] = 0
 
 
@@ -74,7 +73,7 @@ def test_every_character_of_two_bytes_is_judged_as_python_does(first):
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 def test_offsets_that_are_not_within_the_text_are_refused(offsets, dtype):
     with pytest.raises(ValueError, match="not within the 3 bytes"):
-        first_invalid(np.array(offsets, dtype), np.zeros(3, np.uint8))
+        first_invalid(np.array(offsets[:-1], dtype), np.array(offsets[1:], dtype), np.zeros(3, np.uint8))
 
 
 INTEGER = re.compile(rb"-?[0-9]+")
@@ -146,8 +145,7 @@ FAR = [np.frombuffer(b"x" + LONG, np.uint8), np.frombuffer(LONG, np.uint8)]
 def test_views_are_written_out():
     given_views = views(view(b"short"), view(LONG, 0, 1), view(b""), view(LONG, 1, 0), view(b"twelve bytes"))
     offsets, data = text_of_views(given_views, FAR, most=1_000)
-    texts = [data[a:b].tobytes() for a, b in zip(offsets, offsets[1:], strict=False)]
-    assert texts == [b"short", LONG, b"", LONG, b"twelve bytes"]
+    assert texts_at(offsets[:-1], offsets[1:], data) == [b"short", LONG, b"", LONG, b"twelve bytes"]
 
 
 BEYOND = [view(LONG, 0, 2), view(LONG, 2, 0), view(LONG, -1, 0), view(LONG, 0, -1), b"\xff" * 16]
@@ -170,21 +168,28 @@ def prefixed(*texts):
     return np.frombuffer(b"".join(len(text).to_bytes(4, "little") + text for text in texts), dtype=np.uint8)
 
 
+def texts_at(begins, ends, data):
+    return [data[begin:end].tobytes() for begin, end in zip(begins, ends, strict=True)]
+
+
 @given(st.lists(st.binary(max_size=40), max_size=9))
-def test_text_with_lengths_before_it_is_written_out(texts):
-    offsets, data = text_of_prefixed(prefixed(*texts), len(texts))
-    assert [data[start:end].tobytes() for start, end in itertools.pairwise(offsets)] == texts
+def test_text_with_lengths_before_it_is_found(texts):
+    data = prefixed(*texts)
+    begins, ends, end = find_prefixed(data, len(texts))
+    assert texts_at(begins, ends, data) == texts
+    assert (begins.dtype, ends.dtype, end) == (np.int32, np.int32, len(data))
 
 
 @given(st.binary(max_size=40), st.integers(0, 12))
-def test_any_bytes_are_text_with_lengths_before_it_or_refused(given_bytes, n_rows):
-    array = np.frombuffer(given_bytes, dtype=np.uint8)
+def test_any_bytes_begin_with_text_with_lengths_before_it_or_are_refused(given_bytes, n_rows):
+    data = np.frombuffer(given_bytes, dtype=np.uint8)
     try:
-        offsets, data = text_of_prefixed(array, n_rows)
+        begins, ends, end = find_prefixed(data, n_rows)
     except ValueError:
         return
-    texts = [data[start:end].tobytes() for start, end in itertools.pairwise(offsets)]
-    assert prefixed(*texts).tobytes() == given_bytes
+    texts = texts_at(begins, ends, data)
+    assert len(texts) == n_rows
+    assert prefixed(*texts).tobytes() == given_bytes[:end]
 
 
 @pytest.mark.parametrize(
@@ -193,11 +198,14 @@ def test_any_bytes_are_text_with_lengths_before_it_or_refused(given_bytes, n_row
         (b"\1\0\0", 1, "too few for 1 lengths"),
         (b"\2\0\0\0x", 1, "value 0 is longer"),
         (b"\xff\xff\xff\xffx", 1, "value 0 is longer"),
-        (b"\5\0\0\0abcde\0\0\0", 2, "value 0 is longer"),
-        (b"\0\0\0\0x", 1, "1 bytes are left behind 1 values"),
-        (b"x", 0, "1 bytes are left behind 0 values"),
+        (b"\5\0\0\0abcde\0\0\0", 2, "value 1 is longer"),
     ],
 )
-def test_lengths_that_do_not_come_to_the_bytes_are_refused(given_bytes, n_rows, reason):
+def test_lengths_of_more_than_the_bytes_are_refused(given_bytes, n_rows, reason):
     with pytest.raises(ValueError, match=reason):
-        text_of_prefixed(np.frombuffer(given_bytes, dtype=np.uint8), n_rows)
+        find_prefixed(np.frombuffer(given_bytes, dtype=np.uint8), n_rows)
+
+
+@pytest.mark.parametrize(("given_bytes", "n_rows", "behind"), [(b"\0\0\0\0x", 1, 4), (b"x", 0, 0), (b"", 0, 0)])
+def test_where_the_last_value_ends_is_said_whatever_is_left_behind_it(given_bytes, n_rows, behind):
+    assert find_prefixed(np.frombuffer(given_bytes, dtype=np.uint8), n_rows)[2] == behind
