@@ -59,6 +59,14 @@ class Text:
         else:
             hashing.hash_text(self.begins, self.ends, self.data, states, valid=self.valid, seed=seed)
 
+    def hashes(self, seed: int) -> Hashes:
+        """Each row's hash from one seed, for reading only."""
+        if self.hashed is not None and self.hashed[0] == seed:
+            return self.hashed[1]
+        hashes = np.empty(len(self), dtype=np.uint64)
+        self.hash_into(hashes, seed)
+        return hashes
+
     def rows(self, first: int, last: int) -> Text:
         """The rows from ``first`` up to ``last``."""
         return self._some(slice(first, last), self.valid.rows(first))
@@ -83,13 +91,11 @@ class CodedText:
     Attributes:
         codes: int32, shape ``(n_rows,)``.
         values: none of them is missing.
-        hashed: as of ``Text``.
     """
 
     codes: NDArray[np.int32]
     values: Text
     valid: Bitmap = ALL_SET
-    hashed: tuple[int, Hashes] | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -101,24 +107,15 @@ class CodedText:
 
     def hash_into(self, states: Hashes, seed: int) -> None:
         """Write each row's hash, from one seed; each distinct value is hashed once."""
-        if self.hashed is not None and self.hashed[0] == seed:
-            states[:] = self.hashed[1]
-            return
-        hashes = np.empty(len(self.values), dtype=np.uint64)
-        self.values.hash_into(hashes, seed)
-        hashing.spread_hashes(self.codes, hashes, seed, states, valid=self.valid)
+        hashing.spread_hashes(self.codes, self.values.hashes(seed), seed, states, valid=self.valid)
 
     def rows(self, first: int, last: int) -> CodedText:
         """The rows from ``first`` up to ``last``."""
-        return self._some(slice(first, last), self.valid.rows(first))
+        return CodedText(codes=self.codes[first:last], values=self.values, valid=self.valid.rows(first))
 
     def where(self, mask: Mask) -> CodedText:
         """The rows for which ``mask``, shape ``(n_rows,)``, is true."""
-        return self._some(mask, self.valid.where(mask))
-
-    def _some(self, rows: slice | Mask, valid: Bitmap) -> CodedText:
-        hashed = None if self.hashed is None else (self.hashed[0], self.hashed[1][rows])
-        return CodedText(codes=self.codes[rows], values=self.values, valid=valid, hashed=hashed)
+        return CodedText(codes=self.codes[mask], values=self.values, valid=self.valid.where(mask))
 
     def value(self, row: int) -> str | None:
         """What a row holds, ``None``: it is missing."""

@@ -103,7 +103,7 @@ class _Pages:
             yield from self._pages_of(pages, chunk.num_values, None if codec is None else pa.Codec(codec))
 
     def _pages_of(self, data: pa.Buffer, n_rows: int, codec: pa.Codec | None) -> Iterator[Text | CodedText]:
-        dictionary: parquet.Page | None = None
+        dictionary: Text | None = None
         while n_rows:
             header = parquet.read_header(data)
             page, data = data.slice(header.end, header.compressed), data.slice(header.end + header.compressed)
@@ -115,13 +115,13 @@ class _Pages:
                 if header.encoding not in (parquet.PLAIN, parquet.OLD_CODES):
                     raise ValueError("a dictionary of a kind that is not read")
                 page = _decompressed(page, header.uncompressed, codec)
-                dictionary = parquet.read_text(page, header.n_rows, seed=self._seed)
+                dictionary = self._text(parquet.read_text(page, header.n_rows, seed=self._seed))
             elif header.n_rows:
                 yield self._values(header, page, codec, dictionary)
                 n_rows -= header.n_rows
 
     def _values(
-        self, header: parquet.Header, page: pa.Buffer, codec: pa.Codec | None, dictionary: parquet.Page | None
+        self, header: parquet.Header, page: pa.Buffer, codec: pa.Codec | None, dictionary: Text | None
     ) -> Text | CodedText:
         if header.encoding == parquet.PLAIN:
             dictionary = None
@@ -137,14 +137,13 @@ class _Pages:
                 raise ValueError("a page of a kind that is not read")
             levels, page = page.slice(0, header.levels), page.slice(header.levels)
             page = _decompressed(page, header.uncompressed - header.levels, codec if header.packed else None)
-        known = None if dictionary is None else dictionary.hashes
+        n_codes = None if dictionary is None else len(dictionary)
         found = parquet.read_text(
-            page, header.n_rows, seed=self._seed, levels=levels, optional=self._optional, known=known
+            page, header.n_rows, seed=self._seed, levels=levels, optional=self._optional, n_codes=n_codes
         )
         if dictionary is None:
             return self._text(found)
-        hashed = (self._seed, found.hashes)
-        return CodedText(codes=found.begins, values=self._text(dictionary), valid=found.valid, hashed=hashed)
+        return CodedText(codes=found.begins, values=dictionary, valid=found.valid)
 
     def _text(self, page: parquet.Page) -> Text:
         hashed = (self._seed, page.hashes)

@@ -218,14 +218,14 @@ static void spread(int32_t *values, int64_t n_rows, int64_t n_valid, const uint8
  * levels: the definition levels; without bytes of their own (NULL) they come before the values, with their length, if
  * `optional`, and otherwise there are none: no row is missing.
  * values: from their places on, and of codes, from the width on.
- * n_codes: how many values the dictionary has, whose hashes are `known`; -1: the values are in the page themselves.
- * begins: the codes, or, with `ends`, the places, counted from *skipped on; n_rows of them. validity: a bitmap that comes all 0, and is not
- * written if no row is missing. hashes: n_rows of them, that of a missing row is `seed`.
+ * n_codes: how many values the dictionary has; -1: the values are in the page themselves.
+ * begins: the codes, or, with `ends`, the places, counted from *skipped on; n_rows of them, 0 of a missing one. validity:
+ * a bitmap that comes all 0, and means nothing if no row is missing. hashes: of values that are in the page themselves,
+ * that of a missing row is `seed`.
  * Returns how many rows are not missing; -1: it is no such page, or its text is not UTF-8. */
 EXPORT int64_t read_text_page(const uint8_t *levels, int64_t n_levels, const uint8_t *values, int64_t n_bytes,
-                              int32_t optional, int64_t n_rows, int64_t n_codes, const uint64_t *known, uint64_t seed,
-                              int32_t *begins, int32_t *ends, uint8_t *validity, uint64_t *hashes,
-                              int64_t *skipped) {
+                              int32_t optional, int64_t n_rows, int64_t n_codes, uint64_t seed, int32_t *begins,
+                              int32_t *ends, uint8_t *validity, uint64_t *hashes, int64_t *skipped) {
     const uint8_t *page = values;
     int64_t n_valid = n_rows, end;
     if (optional) {
@@ -246,7 +246,7 @@ EXPORT int64_t read_text_page(const uint8_t *levels, int64_t n_levels, const uin
             if (!read_codes(values + 1, n_bytes - 1, values[0], n_valid, n_codes, begins)) return -1;
         }
         if (there) spread(begins, n_rows, n_valid, there);
-        return spread_hashes(begins, n_rows, known, n_codes, there, 0, seed, hashes) == -1 ? n_valid : -1;
+        return n_valid;
     }
     if (find_prefixed_text(values, n_bytes, n_valid, begins, ends, &end) < n_valid) return -1;
     if (first_invalid_text_32(begins, ends, n_valid, values, n_bytes, NULL, 0) != -1) return -1;

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from service.kernels.library import ALL_SET, I64, U64, Bitmap, array, function, output
+from service.kernels.library import ALL_SET, I64, U64, Bitmap, function, output
 
 Hashes = NDArray[np.uint64]
 
@@ -28,11 +28,10 @@ _NUMBERS = output(np.int32)
 _read_page_header = function("read_page_header", [_BYTES, I64, output(np.int64)], result=_I32)
 _read_text_page = function(
     "read_text_page",
-    [_BYTES, I64, _BYTES, I64, _I32, I64, I64, array(np.uint64), U64]
+    [_BYTES, I64, _BYTES, I64, _I32, I64, I64, U64]
     + [_NUMBERS, _NUMBERS, output(np.uint8), output(np.uint64), output(np.int64)],
     result=I64,
 )
-_NOTHING = np.empty(0, dtype=np.int32)
 
 
 class Buffer(Protocol):
@@ -91,7 +90,7 @@ class Page(NamedTuple):
     Attributes:
         begins, ends: where it lies in ``data``; of a page of codes, the codes, and nothing. Int32, shape ``(n_rows,)``.
         data: uint8; of a page of codes, nothing that is of use.
-        hashes: shape ``(n_rows,)``, that of a missing row the seed.
+        hashes: shape ``(n_rows,)``, that of a missing row the seed; of a page of codes, nothing.
     """
 
     begins: NDArray[np.int32]
@@ -108,24 +107,24 @@ def read_text(
     seed: int,
     levels: Buffer | None = None,
     optional: bool = False,
-    known: Hashes | None = None,
+    n_codes: int | None = None,
 ) -> Page:
     """The text of a page that was decompressed, all of it UTF-8.
 
     Args:
         levels: the definition levels, of a column that is ``optional``, if they do not lie before the values.
-        known: the hashes of a dictionary, if the values are its codes.
+        n_codes: how many values the dictionary has, if it is codes that are in the page.
 
     Raises:
         ValueError: it is no such page.
     """
-    begins, hashes = np.empty(n_rows, dtype=np.int32), np.empty(n_rows, dtype=np.uint64)
-    ends = _NOTHING if known is not None else np.empty(n_rows, dtype=np.int32)
+    n_values = n_rows if n_codes is None else 0
+    begins, ends = np.empty(n_rows, dtype=np.int32), np.empty(n_values, dtype=np.int32)
+    hashes = np.empty(n_values, dtype=np.uint64)
     bits = np.zeros((n_rows + 7) // 8 if optional else 0, dtype=np.uint8)
     skipped = np.empty(1, dtype=np.int64)
     n_levels, at = (0, None) if levels is None else (levels.size, levels.address)
-    n_codes, known = (-1, hashes) if known is None else (len(known), known)
-    layout = (at, n_levels, values.address, values.size, optional, n_rows, n_codes, known, seed)
+    layout = (at, n_levels, values.address, values.size, optional, n_rows, -1 if n_codes is None else n_codes, seed)
     n_valid = _read_text_page(*layout, begins, ends, bits, hashes, skipped)
     if n_valid < 0:
         raise ValueError("no page of text")
