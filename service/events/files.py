@@ -9,7 +9,6 @@ import io
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,9 +22,8 @@ from service.core.bucketer import field_seed
 from service.core.columns import CodedText, Parts, Text
 from service.core.features import describe
 from service.errors import EventsError
-from service.events.pages import TextReader, Unusual, is_usual
+from service.events.pages import Texts, Unusual, usual_texts
 from service.kernels import csv
-from service.pipeline import Aside
 
 BATCH_ROWS = 131_072
 CODE_BYTES = 4
@@ -85,65 +83,34 @@ def read_parquet(path: Path, names: Sequence[str], texts: Collection[str] = ()) 
     try:
         with pa.memory_map(str(path)) as source, pq.ParquetFile(source, pre_buffer=False) as file:
             wanted = _wanted(path, file.schema_arrow.names, names)
-            read_here = [name for name in wanted if name in texts and _is_plain_text(file, name)]
+            usual = usual_texts(file, [name for name in wanted if name in texts])
             try:
-                for chunk in _parquet_chunks(file, source, wanted, read_here):
+                for chunk in _parquet_chunks(file, source, wanted, usual):
                     yield chunk
                     row += chunk.n_rows
             except Unusual:
-                yield from _parquet_chunks(file, source, wanted, [], behind=row)
+                yield from _parquet_chunks(file, source, wanted, {}, behind=row)
     except (pa.ArrowException, OSError) as error:
         raise EventsError(file=path.name, message=f"no readable Parquet file: {_one_line(error)}") from None
 
 
-def _is_plain_text(file: pq.ParquetFile, name: str) -> bool:
-    kind = file.schema_arrow.field(name).type
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    return bool(is_text) and is_usual(file.metadata, _place(file, name))
-
-
-def _place(file: pq.ParquetFile, name: str) -> int:
-    """Which of the columns that the file holds it is, one that is not nested."""
-    return [file.metadata.schema.column(index).path for index in range(file.metadata.num_columns)].index(name)
-
-
 def _parquet_chunks(
-    file: pq.ParquetFile, source: pa.NativeFile, names: Sequence[str], read_here: Sequence[str], *, behind: int = 0
+    file: pq.ParquetFile, source: pa.NativeFile, names: Sequence[str], usual: Mapping[str, int], *, behind: int = 0
 ) -> Iterator[Chunk]:
-    """The rows behind the first ``behind``; ``read_here``: those of the columns that Arrow need not read.
-
-    Half of those are read in another thread: it is what takes longest of all that is done with a file.
-    """
+    """The rows behind the first ``behind``; ``usual``: the columns of text that Arrow need not read."""
     metadata = file.metadata
-    source.seek(0)
-    whole = source.read_buffer()
-    places = sorted((_place(file, name) for name in read_here), key=partial(_bytes_of, metadata))
-    readers = [TextReader(whole, metadata, place, name=metadata.schema.column(place).path) for place in places]
-    others = [name for name in names if name not in read_here]
     row = 0
-    with Aside() as aside:
-        for n_rows, arrays in _arrow_columns(source, metadata, others):
+    with Texts(source, metadata, usual) as texts:
+        for n_rows, arrays in _arrow_columns(source, metadata, [name for name in names if name not in usual]):
             if row + n_rows > behind:
-                aside.submit(_take, readers[1::2], n_rows)
                 arrays = {name: array[max(0, behind - row) :] for name, array in arrays.items()}
-                columns = arrays | _take(readers[::2], n_rows) | aside.result()
                 done, first = (row + n_rows) / metadata.num_rows, max(row, behind)
+                columns = arrays | texts.take(n_rows)
                 yield Chunk(columns=columns, n_rows=row + n_rows - first, first_row=first + 1, done=done)
             row += n_rows
     if not row:  # a file without rows has columns all the same
         columns = {name: pa.array([], file.schema_arrow.field(name).type) for name in names}
         yield Chunk(columns=columns, n_rows=0, first_row=1, done=1.0)
-
-
-def _bytes_of(metadata: pq.FileMetaData, place: int) -> int:
-    """How long a column is in the file."""
-    groups = map(metadata.row_group, range(metadata.num_row_groups))
-    return sum(group.column(place).total_compressed_size for group in groups)
-
-
-def _take(readers: Sequence[TextReader], n_rows: int) -> dict[str, Text | CodedText | Parts]:
-    return {reader.name: reader.take(n_rows) for reader in readers}
 
 
 def _arrow_columns(

@@ -10,14 +10,16 @@ raised, and Arrow reads it or says what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.core.bucketer import field_seed
 from service.core.columns import CodedText, Parts, Text
+from service.events.values import is_text
 from service.kernels import parquet
+from service.pipeline import Aside
 
 _CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "BROTLI": "brotli", "UNCOMPRESSED": None}
 _ENCODINGS = {"PLAIN", "RLE", "RLE_DICTIONARY", "PLAIN_DICTIONARY", "BIT_PACKED"}
@@ -31,13 +33,24 @@ class Unusual(Exception):
     """What is not read here."""
 
 
-def is_usual(metadata: pq.FileMetaData, index: int) -> bool:
-    """Whether a column of text can, by what the file says of it, be read here."""
-    column = metadata.schema.column(index)
+def usual_texts(file: pq.ParquetFile, names: Sequence[str]) -> dict[str, int]:
+    """Those of the columns that, by what the file says of them, can be read here, and the place of each in it."""
+    paths = [file.metadata.schema.column(index).path for index in range(file.metadata.num_columns)]
+    alone = [name for name in names if paths.count(name) == 1]  # what is nested may have the name of what is not
+    places = {name: paths.index(name) for name in alone if _is_text(file.schema_arrow.field(name).type)}
+    return {name: place for name, place in places.items() if _is_usual(file.metadata, place)}
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return is_text(kind.value_type if pa.types.is_dictionary(kind) else kind)
+
+
+def _is_usual(metadata: pq.FileMetaData, place: int) -> bool:
+    column = metadata.schema.column(place)
     if column.physical_type != "BYTE_ARRAY" or column.max_repetition_level or column.max_definition_level > 1:
         return False
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        chunk = group.column(index)
+        chunk = group.column(place)
         if chunk.num_values != group.num_rows or chunk.file_path or chunk.compression not in _CODECS:
             return False
         if not _ENCODINGS.issuperset(chunk.encodings):
@@ -45,26 +58,56 @@ def is_usual(metadata: pq.FileMetaData, index: int) -> bool:
     return True
 
 
-class TextReader:
-    """Reads a column of text of a file, some rows at a time.
+class Texts:
+    """Columns of text of a file, some rows at a time; a context manager.
+
+    Half of them are read in another thread: this is what takes longest of all that is done with a file.
 
     Args:
-        file: all of its bytes.
-        index: which column, one that ``is_usual``.
-        name: of the field, from whose seed the text is hashed.
+        source: the file, in memory.
+        usual: as of ``usual_texts``.
     """
 
-    def __init__(self, file: pa.Buffer, metadata: pq.FileMetaData, index: int, *, name: str) -> None:
-        self.name = name
-        self._pages = iter(_Pages(file, metadata, index, name))  # which knows nothing of us: the file is let go in time
-        self._rest: Text | CodedText | None = None
+    def __init__(self, source: pa.NativeFile, metadata: pq.FileMetaData, usual: Mapping[str, int]) -> None:
+        source.seek(0)
+        whole = source.read_buffer()
+        groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+        sizes = {name: sum(group.column(at).total_compressed_size for group in groups) for name, at in usual.items()}
+        by_size = sorted(usual, key=lambda name: sizes[name])
+        self._readers = {name: _Reader(_Pages(whole, metadata, usual[name], name)) for name in by_size}
+        self._aside = Aside()
 
-    def take(self, n_rows: int) -> Text | CodedText | Parts:
-        """The next rows; there are so many.
+    def __enter__(self) -> Texts:
+        self._aside.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._aside.__exit__(*raised)
+
+    def take(self, n_rows: int) -> dict[str, Text | CodedText | Parts]:
+        """The next rows of each column; there are so many.
 
         Raises:
             Unusual: there is something in them, or in what comes before them, that is not read here.
         """
+        names = list(self._readers)
+        self._aside.submit(self._take, names[1::2], n_rows)
+        taken = self._take(names[::2], n_rows)
+        taken.update(self._aside.result())
+        return taken
+
+    def _take(self, names: Sequence[str], n_rows: int) -> dict[str, Text | CodedText | Parts]:
+        return {name: self._readers[name].take(n_rows) for name in names}
+
+
+class _Reader:
+    """Gives out the rows of pages, which do not end where batches do."""
+
+    def __init__(self, pages: _Pages) -> None:
+        self._pages = iter(pages)
+        self._rest: Text | CodedText | None = None
+
+    def take(self, n_rows: int) -> Text | CodedText | Parts:
         parts = []
         while n_rows:
             page = self._rest
@@ -81,7 +124,7 @@ class TextReader:
 
 
 class _Pages:
-    """The pages of a column, in their order."""
+    """The pages of a column, in their order. Whoever goes through them is not known here: no cycle keeps the file."""
 
     def __init__(self, file: pa.Buffer, metadata: pq.FileMetaData, index: int, name: str) -> None:
         self._file = file
@@ -133,7 +176,8 @@ class _Pages:
                 raise ValueError("levels of a kind that is not read")
             page = _decompressed(page, header.uncompressed, codec)
         else:
-            if header.kind != parquet.DATA_2 or header.repetition > 0 or not 0 <= header.levels <= page.size:
+            room = min(page.size, header.uncompressed)
+            if header.kind != parquet.DATA_2 or header.repetition > 0 or not 0 <= header.levels <= room:
                 raise ValueError("a page of a kind that is not read")
             levels, page = page.slice(0, header.levels), page.slice(header.levels)
             page = _decompressed(page, header.uncompressed - header.levels, codec if header.packed else None)

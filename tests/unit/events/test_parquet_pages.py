@@ -14,6 +14,7 @@ from service.core.bucketer import field_seed
 from service.core.columns import CodedText, Parts, Text
 from service.errors import EventsError
 from service.events import Events, files
+from service.events.pages import usual_texts
 from service.core.documents import load_schema
 
 SEED = field_seed("x")
@@ -131,6 +132,18 @@ def test_a_column_beside_nested_ones_is_found_by_its_place_in_the_file(path):
     pq.write_table(pa.table({"s": nested, "l": [["x"], []], "x": ["yes", None]}), path)
     (chunk,) = chunks_of(path, batch_rows=100)
     assert values_of(chunk.columns["x"]) == ["yes", None]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_column_with_the_name_that_a_nested_one_has_in_the_file_is_arrows(path, order):
+    fields = [
+        pa.field("s", pa.struct([pa.field("x", pa.string())]), nullable=False),
+        pa.field("s.x", pa.string()),
+        pa.field("x", pa.string()),
+    ][::order]
+    columns = {"s": pa.array([{"x": "nested"}], fields[0 if order == 1 else 2].type), "s.x": ["dotted"], "x": ["plain"]}
+    pq.write_table(pa.table([columns[field.name] for field in fields], schema=pa.schema(fields)), path)
+    assert usual_texts(pq.ParquetFile(path), ["s.x", "x"]) == {"x": 2 if order == 1 else 0}
 
 
 def invalid(n_valid):
