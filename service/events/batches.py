@@ -21,8 +21,8 @@ from service.core.metrics import Labels
 from service.core.seen import Hashes
 from service.errors import EventsError
 from service.events.columns import feature_column, label_column, time_column
-from service.events.values import BadValue, Times
 from service.events.files import Chunk, reader_for
+from service.events.values import BadValue, Times
 from service.pipeline import ahead
 
 

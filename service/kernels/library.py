@@ -55,7 +55,7 @@ _ANYTHING = ctypes.c_char * 0
 
 
 def address(given: NDArray[Any]) -> Any:
-    """Where a contiguous array lies, for ctypes; what is returned keeps the array."""
+    """Where a contiguous array lies, for a call by ctypes, which the array must outlive."""
     if given.flags.writeable:
         return _ANYTHING.from_buffer(cast(Any, given))  # which numpy's annotations do not know for a buffer
     return ctypes.c_void_p(given.ctypes.data)  # which takes four times as long

@@ -1,12 +1,16 @@
-"""Columns without Arrow: what the columnar tests, which go through Arrow arrays, do not reach."""
+"""Columns: the scalar path is the oracle of their hashes, and Arrow of their values; `test_columnar` has the rest."""
+
+import itertools
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.core import bucketer
-from service.core.columns import Booleans, CodedText, Integers, Missing, Numbers, Text, bin_indices, hash_columns
+from service.core.columnar import CODED_TEXT, column_of
+from service.core.columns import Booleans, CodedText, Integers, Missing, Numbers, Parts, Text, bin_indices, hash_columns
 from service.core.documents import load_schema
 from service.core.features import bin_index
 from service.kernels.library import Bitmap
@@ -71,3 +75,52 @@ def test_a_code_out_of_range_is_refused_in_a_field_and_in_a_cross(pair):
     coded = CodedText(codes=np.array([0, 3], dtype=np.int32), values=text("x", "y"))
     with pytest.raises(ValueError, match="code of row 1"):
         hash_columns(pair, {"a": coded, "b": Missing(2)})
+
+
+KINDS = {
+    "text": (pa.string(), st.text(st.characters(exclude_categories=["Cs"]), max_size=5)),
+    "coded": (CODED_TEXT, st.sampled_from(["a", "", "é"])),
+    "integers": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    "booleans": (pa.bool_(), st.booleans()),
+    "numbers": (pa.float64(), FINITE),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+@given(data=st.data())
+def test_the_values_and_any_choice_of_rows_are_those_of_the_array(name, data):
+    kind, values = KINDS[name]
+    rows = data.draw(st.lists(values | st.none(), max_size=20))
+    cut = data.draw(st.integers(0, len(rows)))
+    array = pa.array(rows).cast(kind) if kind == CODED_TEXT and rows else pa.array(rows, kind)
+    column = column_of(array.slice(cut))
+    rows = rows[cut:]
+    assert [column.value(row) for row in range(len(column))] == rows
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))), dtype=bool)
+    chosen = column.where(mask)
+    assert len(chosen) == np.count_nonzero(mask)
+    expected = [value for value, wanted in zip(rows, mask, strict=True) if wanted]
+    assert [chosen.value(row) for row in range(len(chosen))] == expected
+
+
+@given(values=st.lists(st.text(max_size=3) | st.none(), max_size=12), cuts=st.lists(st.integers(0, 12)), data=st.data())
+def test_parts_are_the_column_that_they_are_parts_of(values, cuts, data):
+    values = [None if value is None else value.encode(errors="ignore").decode() for value in values]
+    whole = column_of(pa.array(values, pa.string()))
+    borders = [0, *sorted(min(cut, len(values)) for cut in cuts), len(values)]
+    parts = Parts([whole.rows(first, last) for first, last in itertools.pairwise(borders)])
+    assert len(parts) == len(values)
+    assert [parts.value(row) for row in range(len(parts))] == values
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values))), dtype=bool)
+    for one, other in ((parts, whole), (parts.where(mask), whole.where(mask))):
+        hashes, expected = np.zeros((2, 2, len(other)), dtype=np.uint64)
+        one.hash_into(hashes[0], 7)
+        one.carry_on(hashes[1])
+        other.hash_into(expected[0], 7)
+        other.carry_on(expected[1])
+        assert hashes.tolist() == expected.tolist()
+
+
+def test_what_is_missing_throughout_has_no_value_and_stays_so():
+    nothing = Missing(3)
+    assert (nothing.value(1), len(nothing.where(np.array([True, False, True])))) == (None, 2)

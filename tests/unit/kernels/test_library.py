@@ -4,8 +4,10 @@ import ctypes
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from service.kernels.library import array, output
+from service.kernels.library import ALL_SET, Bitmap, array, output
 
 READ_ONLY = np.zeros(3, dtype=np.int64)
 READ_ONLY.flags.writeable = False
@@ -42,3 +44,21 @@ def test_what_is_handed_over_is_the_address_of_the_first_element():
 def test_anything_else_is_refused(argument, given, said):
     with pytest.raises(TypeError, match=said):
         argument.from_param(given)
+
+
+@given(flags=st.lists(st.booleans(), max_size=40), before=st.lists(st.booleans(), max_size=19), data=st.data())
+def test_a_bitmap_says_of_each_row_what_its_bit_is(flags, before, data):
+    bits = np.packbits(np.array([*before, *flags, True, True], dtype=bool), bitorder="little")
+    bitmap = Bitmap(bits, len(before))
+    assert bitmap.flags(len(flags)).tolist() == flags == [bitmap.at(row) for row in range(len(flags))]
+    cut = data.draw(st.integers(0, len(flags)))
+    assert bitmap.rows(cut).flags(len(flags) - cut).tolist() == flags[cut:]
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(flags), max_size=len(flags))), dtype=bool)
+    chosen = [flag for flag, wanted in zip(flags, mask, strict=True) if wanted]
+    assert bitmap.where(mask).flags(len(chosen)).tolist() == chosen
+
+
+def test_where_all_bits_are_set_they_stay_so():
+    assert ALL_SET.at(7)
+    assert ALL_SET.flags(3).tolist() == [True] * 3
+    assert ALL_SET.rows(2) is ALL_SET is ALL_SET.where(np.array([True, False]))
