@@ -147,7 +147,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, schema_path):
     In the smaller file, too, there are more batches than are ever in memory at once; how many those are at the worst
     moment, the threads decide, and some 40 MiB with it.
     """
-    files = [write_parquet(tmp_path / f"{n_rows}.parquet", n_rows) for n_rows in (600_000, 4_600_000)]
+    files = [write_parquet(tmp_path / f"{n_rows}.parquet", n_rows) for n_rows in (1_000_000, 5_000_000)]
     peaks = [peak_mib(train_command(path, schema_path, tmp_path / path.stem)) for path in files]
     assert peaks[1] - peaks[0] < 100, peaks
 
@@ -155,7 +155,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, schema_path):
 def test_memory_does_not_grow_with_the_length_of_a_csv_file(tmp_path, schema_path):
     """One block is in memory at once, and what was made of a few. To keep the rows would take 300 MiB more."""
     files = [write_csv(tmp_path / f"{n_rows}.csv", n_rows, filler=1_400) for n_rows in (110_000, 330_000)]
-    assert files[0].stat().st_size > 10 * CSV_BLOCK_BYTES
+    assert files[0].stat().st_size > 9 * CSV_BLOCK_BYTES  # which is more than are ever in memory
     peaks = [peak_mib(train_command(path, schema_path, tmp_path / path.stem)) for path in files]
     assert peaks[1] - peaks[0] < 100, peaks
     for path in files:
