@@ -13,6 +13,7 @@ from service.core import columns as core
 from service.core.encoder import Buckets
 from service.core.features import Schema
 from service.core.seen import Hashes
+from service.core.texts import CodedText, Text
 from service.kernels.library import ALL_SET, Bitmap
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -48,12 +49,12 @@ def column_of(array: pa.Array) -> core.Column:
     if kind == pa.string():
         _, offsets, data = array.buffers()
         window = _values(offsets, np.int32, start, n_rows + 1) if n_rows else np.zeros(1, dtype=np.int32)
-        return core.Text.of(window, _bytes(data), valid=_valid(array))
+        return Text.of(window, _bytes(data), valid=_valid(array))
     if kind == CODED_TEXT:
         values = column_of(array.dictionary)
-        assert isinstance(values, core.Text)
+        assert isinstance(values, Text)
         codes = _values(array.indices.buffers()[1], np.int32, array.indices.offset, n_rows)
-        return core.CodedText(codes=codes, values=values, valid=_valid(array.indices))
+        return CodedText(codes=codes, values=values, valid=_valid(array.indices))
     if kind == pa.int64():
         return core.Integers(values=_values(array.buffers()[1], np.int64, start, n_rows), valid=_valid(array))
     if kind == pa.bool_():

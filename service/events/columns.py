@@ -10,14 +10,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.core.columnar import CODED_TEXT, COLUMN_TYPES, column_of
-from service.core.columns import CodedText, Column, Parts, Text
+from service.core.columns import Column
 from service.core.features import EXPECTED, INT64_MAX, INT64_MIN, Field, describe
 from service.core.metrics import Labels
+from service.core.texts import CodedText, Parts, Text
 from service.errors import FeatureError
 from service.events.files import ABSENT, Absent, Raw
 from service.events.values import NOT_UTF8, BadValue, Times, is_text, plain
 from service.kernels.csv import TextColumn
-from service.kernels.text import first_invalid
+from service.kernels.text import NotAValue, first_invalid
 
 
 def feature_column(field: Field, raw: Raw) -> Column:
@@ -27,7 +28,10 @@ def feature_column(field: Field, raw: Raw) -> Column:
         BadValue: a value that the field does not accept, or (``index`` None) a column of another type.
     """
     if isinstance(raw, TextColumn):
-        return _split_text(raw, EXPECTED[field.type])
+        try:
+            return Text.of_csv(raw)
+        except NotAValue as error:
+            raise BadValue(error.row, EXPECTED[field.type], NOT_UTF8) from None
     if isinstance(raw, (Text, CodedText, Parts)):
         return raw
     return column_of(_from_json(field, raw) if isinstance(raw, list) else _feature_array(field, raw))
@@ -48,14 +52,6 @@ def _feature_array(field: Field, raw: pa.Array) -> pa.Array:
 
     convert = {"integer": conversions.integers, "boolean": conversions.booleans, "number": conversions.numbers}
     return convert[field.type](array, expected)
-
-
-def _split_text(column: TextColumn, expected: str) -> Text:
-    begins, ends, data, valid = column.begins, column.ends, column.data, column.valid
-    bad = None if column.ascii else first_invalid(begins, ends, data, valid=valid)
-    if bad is not None:
-        raise BadValue(bad, expected, NOT_UTF8)
-    return Text(begins=begins, ends=ends, data=data, valid=valid, hashed=column.hashed)
 
 
 def label_column(raw: pa.Array | list[Any]) -> Labels:

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from service.core.bucketer import field_seed
-from service.core.columns import CodedText, Parts, Text
 from service.core.features import describe
+from service.core.texts import CodedText, Parts, Text
 from service.errors import EventsError
 from service.events.pages import Texts, Unusual, usual_texts
 from service.kernels import csv

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.core.bucketer import field_seed
-from service.core.columns import CodedText, Parts, Text
+from service.core.texts import CodedText, Parts, Text
 from service.events.values import is_text
 from service.kernels import parquet
 from service.pipeline import Aside

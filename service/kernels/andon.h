@@ -133,8 +133,8 @@ static inline uint64_t xxh64(const uint8_t *bytes, size_t length, uint64_t seed)
 EXPORT int64_t hash_text_from_32(const int32_t *begins, const int32_t *ends, int64_t n_rows, const uint8_t *bytes,
                                  int64_t n_bytes, const uint8_t *validity, int64_t first_bit, uint64_t seed,
                                  uint64_t *states);
-EXPORT int64_t find_prefixed_text(const uint8_t *bytes, int64_t n_bytes, int64_t n_rows, int32_t *begins, int32_t *ends,
-                                  int64_t *end);
+EXPORT int64_t find_prefixed_text(const uint8_t *bytes, int64_t n_bytes, int64_t n_rows, int32_t *begins,
+                                  int32_t *ends);
 EXPORT int64_t first_invalid_text_32(const int32_t *begins, const int32_t *ends, int64_t n_rows, const uint8_t *bytes,
                                      int64_t n_bytes, const uint8_t *validity, int64_t first_bit);
 

@@ -138,6 +138,7 @@ class Splitter:
             self._slots[header.names.index(name)] = slot
         self._wanted = tuple(wanted)
         self._most = most
+        self._seed_values = np.array(list(self._seeds.values()), dtype=np.uint64)
 
     def split(self, text: NDArray[np.uint8], begin: int, *, last: bool, before: int = 0) -> Rows:
         """The rows from ``begin`` on.
@@ -152,10 +153,10 @@ class Splitter:
         stride = self._most + _APART
         begins, ends = np.empty((2, len(self._wanted), stride), dtype=np.int32)
         hashes = np.empty((len(self._seeds), stride), dtype=np.uint64)
-        seeds = np.array(list(self._seeds.values()), dtype=np.uint64)
         found = np.zeros(6, dtype=np.int64)
         layout = (self._slots, len(self._slots), len(self._slots) == 1, last)
-        _split_rows(text, begin, len(text), *layout, begins, ends, stride, self._most, seeds, len(seeds), hashes, found)
+        hashed = (self._seed_values, len(self._seed_values), hashes)
+        _split_rows(text, begin, len(text), *layout, begins, ends, stride, self._most, *hashed, found)
         n_rows, trouble, n_fields, end, ascii, quoted = found.tolist()
         if trouble == _UNCLOSED:
             raise CsvError("a quote is opened and never closed", row=before + n_rows + 1)

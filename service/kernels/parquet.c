@@ -227,7 +227,7 @@ EXPORT int64_t read_text_page(const uint8_t *levels, int64_t n_levels, const uin
                               int32_t optional, int64_t n_rows, int64_t n_codes, uint64_t seed, int32_t *begins,
                               int32_t *ends, uint8_t *validity, uint64_t *hashes, int64_t *skipped) {
     const uint8_t *page = values;
-    int64_t n_valid = n_rows, end;
+    int64_t n_valid = n_rows;
     if (optional) {
         if (levels == NULL) {
             if (n_bytes < 4 || (n_levels = load_32(values)) > n_bytes - 4) return -1;
@@ -248,7 +248,7 @@ EXPORT int64_t read_text_page(const uint8_t *levels, int64_t n_levels, const uin
         if (there) spread(begins, n_rows, n_valid, there);
         return n_valid;
     }
-    if (find_prefixed_text(values, n_bytes, n_valid, begins, ends, &end) < n_valid) return -1;
+    if (find_prefixed_text(values, n_bytes, n_valid, begins, ends) < n_valid) return -1;
     if (first_invalid_text_32(begins, ends, n_valid, values, n_bytes, NULL, 0) != -1) return -1;
     if (there) spread(begins, n_rows, n_valid, there);
     if (there) spread(ends, n_rows, n_valid, there);

@@ -233,9 +233,9 @@ EXPORT void copy_views(const uint8_t *views, int64_t n_rows, const uint8_t *cons
 }
 
 /* Where the values lie each of which has its length before it (32 bits). Returns how many there are whole, at most
- * n_rows; *end is where the last of them ends. */
-EXPORT int64_t find_prefixed_text(const uint8_t *bytes, int64_t n_bytes, int64_t n_rows, int32_t *begins, int32_t *ends,
-                                  int64_t *end) {
+ * n_rows. */
+EXPORT int64_t find_prefixed_text(const uint8_t *bytes, int64_t n_bytes, int64_t n_rows, int32_t *begins,
+                                  int32_t *ends) {
     int64_t at = 0, row = 0;
     for (; row < n_rows && n_bytes - at >= 4; row++) {
         int64_t length = load_32(bytes + at);
@@ -244,6 +244,5 @@ EXPORT int64_t find_prefixed_text(const uint8_t *bytes, int64_t n_bytes, int64_t
         at += 4 + length;
         ends[row] = (int32_t)at;
     }
-    *end = at;
     return row;
 }

@@ -37,9 +37,7 @@ _copy_views = function(
     "copy_views", [_VIEWS, I64, ctypes.c_void_p, _BITS, I64, output(np.int64), output(np.uint8)]
 )
 _PLACES = output(np.int32)
-_find_prefixed = function(
-    "find_prefixed_text", [array(np.uint8), I64, I64, _PLACES, _PLACES, output(np.int64)], result=I64
-)
+_find_prefixed = function("find_prefixed_text", [array(np.uint8), I64, I64, _PLACES, _PLACES], result=I64)
 
 
 class NotAValue(ValueError):
@@ -142,11 +140,11 @@ def find_prefixed(data: NDArray[np.uint8], n_rows: int) -> tuple[Places32, Place
         raise ValueError(f"{len(data)} bytes of text are more than {MAX_BYTES}")
     if len(data) < 4 * n_rows:
         raise ValueError(f"{len(data)} bytes are too few for {n_rows} lengths")
-    begins, ends, end = np.empty(n_rows, np.int32), np.empty(n_rows, np.int32), np.empty(1, np.int64)
-    row = int(_find_prefixed(data, len(data), n_rows, begins, ends, end))
+    begins, ends = np.empty(n_rows, np.int32), np.empty(n_rows, np.int32)
+    row = int(_find_prefixed(data, len(data), n_rows, begins, ends))
     if row < n_rows:
         raise ValueError(f"value {row} is longer than what is left of {len(data)} bytes")
-    return begins, ends, int(end[0])
+    return begins, ends, int(ends[-1]) if n_rows else 0
 
 
 def _parse(

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.columns import Booleans, CodedText, Column, Text
+from service.core.columns import Booleans, Column
 from service.core.features import FieldType
+from service.core.texts import CodedText, Text
 from service.kernels.library import ALL_SET, Bitmap
 from service.kernels.text import first_invalid, text_of_views
 from service.web.formats.arrays import BadValue, Mask, checked, packed

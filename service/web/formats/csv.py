@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from service.core.bucketer import field_seed
-from service.core.columns import Booleans, Column, Integers, Missing, Numbers, Text
+from service.core.columns import Booleans, Column, Integers, Missing, Numbers
 from service.core.features import EXPECTED, Field, Schema
 from service.core.predictor import Predictor
+from service.core.texts import Text
 from service.decimals import CSV_HEADER, csv_lines
 from service.errors import InvalidRequest, MalformedRequest, Problem, TooManyRows
 from service.kernels import csv, text
@@ -55,8 +56,8 @@ def read(body: bytes, schema: Schema, *, max_rows: int, max_columns: int = MAX_C
         header = csv.read_header(body, most=max_columns)
         wanted = _choose(header.names, schema)
         room = min(max_rows, body.count(b"\n", header.end) + body.count(b"\r", header.end) + 1)
-        texts = {field.name.encode(): field.name for field in schema.fields if field.type == "string"}
-        seeds = {name: field_seed(texts[name]) for name in wanted if name in texts}
+        texts = {field.name.encode() for field in schema.fields if field.type == "string"}
+        seeds = {name: field_seed(name.decode()) for name in wanted if name in texts}
         splitter = csv.Splitter(header, wanted, most=room, seeds=seeds)
         rows = splitter.split(document, header.end, last=True)
         more = csv.count_rows(document, rows.end, header, before=rows.n_rows)
@@ -108,10 +109,7 @@ def _column(field: Field, column: csv.TextColumn) -> Column:
         return Numbers(values=text.parse_numbers(begins, ends, data, valid=valid), valid=valid)
     if field.type == "boolean":
         return Booleans(values=text.parse_booleans(begins, ends, data, valid=valid), n_rows=len(begins), valid=valid)
-    row = None if column.ascii else text.first_invalid(begins, ends, data, valid=valid)
-    if row is not None:
-        raise text.NotAValue(row)
-    return Text(begins=begins, ends=ends, data=data, valid=valid, hashed=column.hashed)
+    return Text.of_csv(column)
 
 
 def names_a_field(body: bytes, schema: Schema) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from service.core.columns import Booleans, CodedText, Column, Missing, Parts, Text
+from service.core.columns import Booleans, Column, Missing
+from service.core.texts import CodedText, Parts, Text
 from service.kernels.library import Bitmap
 
 
@@ -35,9 +36,9 @@ def _values(column: Column) -> list[object]:
 
 
 def _texts(column: Text) -> list[str]:
-    data, places = column.data.tobytes(), zip(column.begins.tolist(), column.ends.tolist(), strict=True)
+    data, places = column.data.data, zip(column.begins.tolist(), column.ends.tolist(), strict=True)
     # What a missing row's buffer holds may be no text; it is not looked at.
-    return [data[begin:end].decode(errors="replace") for begin, end in places]
+    return [str(data[begin:end], "utf-8", "replace") for begin, end in places]
 
 
 def _bits(bitmap: Bitmap, n_rows: int) -> list[bool]:

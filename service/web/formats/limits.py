@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from service.core.columns import CodedText, Column, Text
+from service.core.columns import Column
+from service.core.texts import CodedText, Text
 from service.errors import InvalidRequest, Problem
 from service.web.formats.format import Bounds
 

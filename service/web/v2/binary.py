@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.columns import Text
 from service.core.features import describe
+from service.core.texts import Text
 from service.errors import MalformedRequest
 from service.kernels.text import find_prefixed
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.columns import Column, Text
+from service.core.columns import Column
 from service.core.features import Field, describe
+from service.core.texts import Text
 from service.kernels.text import first_invalid
 from service.web.formats.arrays import BadValue, Mask, checked, packed, refuse
 from service.web.v2 import binary

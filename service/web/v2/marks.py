@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.columns import Text
 from service.core.features import describe
+from service.core.texts import Text
 from service.web.v2.datatypes import Datatype
 from service.web.v2.inference import MISSING, Tensor, Unfit
 

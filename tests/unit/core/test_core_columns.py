@@ -1,7 +1,5 @@
 """Columns: the scalar path is the oracle of their hashes, and Arrow of their values; `test_columnar` has the rest."""
 
-import itertools
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,9 +8,10 @@ from hypothesis import strategies as st
 
 from service.core import bucketer
 from service.core.columnar import CODED_TEXT, column_of
-from service.core.columns import Booleans, CodedText, Integers, Missing, Numbers, Parts, Text, bin_indices, hash_columns
+from service.core.columns import Booleans, Integers, Missing, Numbers, bin_indices, hash_columns
 from service.core.documents import load_schema
 from service.core.features import bin_index
+from service.core.texts import CodedText, Text
 from service.kernels.library import Bitmap
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -101,24 +100,6 @@ def test_the_values_and_any_choice_of_rows_are_those_of_the_array(name, data):
     assert len(chosen) == np.count_nonzero(mask)
     expected = [value for value, wanted in zip(rows, mask, strict=True) if wanted]
     assert [chosen.value(row) for row in range(len(chosen))] == expected
-
-
-@given(values=st.lists(st.text(max_size=3) | st.none(), max_size=12), cuts=st.lists(st.integers(0, 12)), data=st.data())
-def test_parts_are_the_column_that_they_are_parts_of(values, cuts, data):
-    values = [None if value is None else value.encode(errors="ignore").decode() for value in values]
-    whole = column_of(pa.array(values, pa.string()))
-    borders = [0, *sorted(min(cut, len(values)) for cut in cuts), len(values)]
-    parts = Parts([whole.rows(first, last) for first, last in itertools.pairwise(borders)])
-    assert len(parts) == len(values)
-    assert [parts.value(row) for row in range(len(parts))] == values
-    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values))), dtype=bool)
-    for one, other in ((parts, whole), (parts.where(mask), whole.where(mask))):
-        hashes, expected = np.zeros((2, 2, len(other)), dtype=np.uint64)
-        one.hash_into(hashes[0], 7)
-        one.carry_on(hashes[1])
-        other.hash_into(expected[0], 7)
-        other.carry_on(expected[1])
-        assert hashes.tolist() == expected.tolist()
 
 
 def test_what_is_missing_throughout_has_no_value_and_stays_so():

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from service.core.columns import CodedText, Missing, Parts, Text
+from service.core.columns import Missing
 from service.core.encoder import Encoder
 from service.core.features import Field, Schema
+from service.core.texts import CodedText, Parts, Text
 from service.errors import EventsError
 from service.events import Events
 from service.events.files import BATCH_ROWS

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.columns import Booleans, CodedText, Integers, Numbers, Text
+from service.core.columns import Booleans, Integers, Numbers
 from service.core.features import Field
+from service.core.texts import CodedText, Text
 from service.errors import FeatureError
 from service.events.columns import feature_column, label_column, time_column
 from service.events.files import ABSENT

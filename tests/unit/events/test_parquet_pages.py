@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from xxhash import xxh64_intdigest
 
 from service.core.bucketer import field_seed
-from service.core.columns import CodedText, Parts, Text
+from service.core.texts import CodedText, Parts, Text
 from service.errors import EventsError
 from service.events import Events, files
 from service.events.pages import usual_texts
