@@ -1,6 +1,8 @@
 """What many unit tests start from: one schema of every type, and small real versions of it in a real store."""
 
+import copy
 import gc
+from functools import cache
 from itertools import count
 
 import numpy as np
@@ -71,7 +73,8 @@ def content(schema, instances):
     columns = {f.name: pa.array([row.get(f.name) for row in instances], COLUMN_TYPES[f.type]) for f in schema.fields}
     hashes, labels = hash_columns(schema, columns), np.array([1, 0, 1, 0], dtype=np.int8)
 
-    def make(seed):
+    @cache
+    def made(seed):
         profiler = Profiler(schema)
         for _ in range(seed % 3 + 1):
             profiler.update(hashes, labels)
@@ -86,6 +89,11 @@ def content(schema, instances):
             "seen": profiler.seen(),
             "training": training,
         }
+
+    def make(seed):
+        once = made(seed)
+        # What a test may alter in place is its own.
+        return {**once, "weights": once["weights"].copy(), "training": copy.deepcopy(once["training"])}
 
     return make
 
