@@ -94,7 +94,8 @@ def compile_library(library: Path, *, extra: Sequence[str] = ()) -> None:
     with tempfile.TemporaryDirectory(prefix="andon-kernels-") as caches:
         unfinished = library.with_suffix(f".{os.getpid()}.tmp")
         command = compiler()
-        command += [*architecture(command, library.name), *FLAGS, *extra, *units, "-o", str(unfinished), "-lm"]
+        flags = [*architecture(command, library.name), *FLAGS, *extra]
+        command += [*flags, *units, "-o", str(unfinished), *linked(command)]
         environ = {"ZIG_GLOBAL_CACHE_DIR": caches, "ZIG_LOCAL_CACHE_DIR": caches, **os.environ}
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
@@ -131,9 +132,22 @@ def system_compiler() -> list[str] | None:
 def architecture(command: Sequence[str], library: str = LIBRARY) -> list[str]:
     """The least machine that a library must run on, as this compiler calls it: never the one that compiles it."""
     usual, by_zig = LEVELS[library]
-    if any(Path(word).name in ("zig", "ziglang") for word in command):
+    if _is_zig(command):
         return [by_zig]
     return [usual] if _is_x86_64() else []
+
+
+def linked(command: Sequence[str]) -> list[str]:
+    """What the kernels are linked with: the C library alone.
+
+    By itself zig adds a runtime library, which it compiles first, for longer than it takes for all of the kernels. They
+    call nothing of it; if one ever does, the linker says so (``defs``).
+    """
+    return ["-nostdlib", "-Wl,-z,defs", "-lc", "-lm"] if _is_zig(command) else ["-lm"]
+
+
+def _is_zig(command: Sequence[str]) -> bool:
+    return any(Path(word).name in ("zig", "ziglang") for word in command)
 
 
 def _is_x86_64() -> bool:

@@ -100,6 +100,12 @@ def test_no_compiler_makes_it_for_its_own_processor_only(command, flags, flags_v
     assert installed.architecture(command, installed.LIBRARY_V3) == flags_v3
 
 
+def test_zig_is_not_asked_for_a_runtime_library_that_it_would_have_to_compile_first():
+    assert installed.linked(["cc"]) == ["-lm"]
+    by_zig = installed.linked(["python", "-m", "ziglang", "cc"])
+    assert by_zig == ["-nostdlib", "-Wl,-z,defs", "-lc", "-lm"]  # and a function that is nowhere is an error
+
+
 @pytest.mark.parametrize(
     ("architecture", "names"),
     [("x86_64", ["_andon.so", "_andon.v3.so"]), ("AMD64", ["_andon.so", "_andon.v3.so"]), ("aarch64", ["_andon.so"])],
