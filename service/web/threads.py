@@ -1,13 +1,16 @@
-"""gunicorn's worker of threads, in which a request that does not arrive in its time is ended.
+"""gunicorn's worker of threads, in which a request that does not arrive in its time is ended, as is one not listened to.
 
 gunicorn's lets a slow client keep a thread for as long as it likes. A thread that waits for a head, or in a handshake,
-is woken by the worker's main loop, which looks after its connections once a second; a body has ``wire.Arriving``. A
-client that takes its answer slowly, or not at all, keeps its thread still.
+is woken by the worker's main loop, which looks after its connections once a second; a body has ``wire.Arriving``. One
+that waits for a client to take some of its answer is woken by the system.
 """
 
 from __future__ import annotations
 
+import errno
 import socket
+import ssl
+import struct
 import time
 from concurrent.futures import Future
 from contextlib import suppress
@@ -19,12 +22,17 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 from service.web.wire import Arriving
 
 
+def _timeval(seconds: float) -> bytes:
+    """What the system takes for so long."""
+    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
+
+
 class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """A worker of gunicorn's, by the name that its setting ``worker_class`` takes.
 
     Attributes:
         request_seconds: how long a request may take to arrive, with the handshake before the first one, from when a
-            thread has taken it up.
+            thread has taken it up; and how long a client may take nothing of its answer.
     """
 
     request_seconds: float = 30.0
@@ -41,6 +49,7 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         the client to see that, and meanwhile accept none.
         """
         self._due[conn] = time.monotonic() + self.request_seconds
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self.request_seconds))
         try:
             going_on = super().handle(conn)
         finally:
@@ -63,6 +72,9 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         unreader.sock = Arriving(conn.sock, self._due.pop(conn) - time.monotonic())
         try:
             return super().handle_request(req, conn)
+        except (BlockingIOError, ssl.SSLWantWriteError) as error:
+            # To gunicorn, a client that has gone.
+            raise BrokenPipeError(errno.EPIPE, "nobody takes the answer") from error
         finally:
             unreader.sock = conn.sock
 

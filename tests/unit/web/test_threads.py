@@ -73,6 +73,24 @@ def test_a_head_that_does_not_come_is_waited_for_no_longer_than_it_may_take(work
     assert theirs.recv(1) == b""
 
 
+def test_an_answer_that_nobody_takes_is_waited_for_no_longer_than_a_request(worker, ends, monkeypatch):
+    ours, theirs = ends
+    conn = connected(worker, ours)
+    conn.parser = SimpleNamespace(unreader=SimpleNamespace(sock=ours))
+    worker.request_seconds = 0.05
+
+    def answer(_worker, _request, given):
+        given.sock.sendall(bytes(1_000))
+        assert len(theirs.recv(1_000)) == 1_000
+        given.sock.sendall(bytes(10_000_000))
+
+    monkeypatch.setattr(ThreadWorker, "handle_request", answer)
+    monkeypatch.setattr(ThreadWorker, "handle", lambda worker, given: worker.handle_request(None, given))
+    with pytest.raises(BrokenPipeError):  # which gunicorn lets pass without a word
+        worker.handle(conn)
+    assert (conn.parser.unreader.sock, worker._due) == (ours, {})
+
+
 def test_a_failure_of_a_thread_is_gunicorns_to_end(worker, ends):
     conn = connected(worker, ends[0])
     with ThreadPoolExecutor(1) as threads:
