@@ -1,8 +1,12 @@
 """Events whose label can be learned, and small real versions: trained, or made of given weights."""
 
-import json
+import shutil
+from functools import cache
+from hashlib import sha256
+from itertools import islice
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,63 +19,103 @@ from service.core.predictor import Predictor
 from service.core.profile import Profiler
 from service.events import Events
 from service.gates import load_contract
+from service.store import Store
 from service.training import Run, train
 
 ORIGINS = ["EWR", "JFK", "a = b", "c: d", "Zürich 机场", ""]
 
 
+def endless_flights(seed):
+    """One row after the other, without their times; many miss a value."""
+    random = np.random.default_rng(seed)
+    while True:
+        hour, origin = int(random.integers(24)), ORIGINS[int(random.integers(len(ORIGINS)))]
+        chance = 0.05 + 0.02 * hour + 0.3 * (origin == "EWR")
+        yield {
+            "late": int(random.random() < chance),
+            "time_hour": None,
+            "tailnum": f"N{int(random.pareto(1.0) * 5)}",
+            "origin": None if random.random() < 0.1 else origin,
+            "hour": hour,
+            "temp": None if random.random() < 0.1 else round(float(random.normal(15, 15)), 1),
+            "seats": int(random.integers(2, 400)),
+        }
+
+
 @pytest.fixture(scope="session")
 def flights():
-    """``flights(n_rows, seed=0, first=0)``: rows at times ``first``, ``first + 1`` and so on; many miss a value."""
+    """``flights(n_rows, seed=0, first=0)``: the seed's first rows at times ``first``, ``first + 1`` and so on."""
+
+    @cache
+    def of(seed):
+        return [], endless_flights(seed)
 
     def make(n_rows, *, seed=0, first=0):
-        random = np.random.default_rng(seed)
-        rows = []
-        for index in range(n_rows):
-            hour, origin = int(random.integers(24)), ORIGINS[int(random.integers(len(ORIGINS)))]
-            chance = 0.05 + 0.02 * hour + 0.3 * (origin == "EWR")
-            row = {
-                "late": int(random.random() < chance),
-                "time_hour": first + index,
-                "tailnum": f"N{int(random.pareto(1.0) * 5)}",
-                "origin": None if random.random() < 0.1 else origin,
-                "hour": hour,
-                "temp": None if random.random() < 0.1 else round(float(random.normal(15, 15)), 1),
-                "seats": int(random.integers(2, 400)),
-            }
-            rows.append(row)
-        return rows
+        rows, more = of(seed)
+        rows.extend(islice(more, max(0, n_rows - len(rows))))
+        return [{**row, "time_hour": first + index} for index, row in enumerate(rows[:n_rows])]
 
     return make
+
+
+def write_events(path, rows):
+    """Write the rows in the format of the path's suffix."""
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_bytes(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
+    return path
 
 
 @pytest.fixture
 def write(tmp_path):
     """``write(rows, name="events.ndjson")``: the path of a file with the rows, in the format of its suffix."""
+    return lambda rows, name="events.ndjson": write_events(tmp_path / name, rows)
 
-    def make(rows, name="events.ndjson"):
-        path = tmp_path / name
-        if path.suffix == ".parquet":
-            pq.write_table(pa.Table.from_pylist(rows), path)
-        else:
-            path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        return path
 
-    return make
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """``written(rows, name)``: as ``write`` does, for all tests, none of which may alter the file."""
+    return lambda rows, name: write_events(tmp_path_factory.mktemp("events") / name, rows)
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory):
+    """Versions that tests asked for, by what they are made of, in a store that no test sees."""
+    return Store(tmp_path_factory.mktemp("shelf")), {}
 
 
 @pytest.fixture
-def trained(store, schema):
+def taken(store, shelf):
+    """``taken(key, add)``: the id of the version that ``add(store)`` made once for that key; the test has a copy."""
+    kept, versions = shelf
+
+    def take(key, add):
+        if key not in versions:
+            versions[key] = add(kept)
+        version = versions[key]
+        if not (store.versions / version).exists():
+            store.versions.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(kept.versions / version, store.versions / version, copy_function=shutil.copyfile)
+        return version
+
+    return take
+
+
+@pytest.fixture
+def trained(taken, schema):
     """``trained(*paths, schema=..., **run)``: the id of a version that learned the files."""
 
     def make(*paths, schema=schema, **run):
-        return train(store, Events(paths, schema), Run(**run))
+        events, run = Events(paths, schema), Run(**run)
+        read = [(path.suffix, sha256(path.read_bytes()).digest()) for path in paths]
+        return taken(repr((read, schema, run)), lambda store: train(store, events, run))
 
     return make
 
 
 @pytest.fixture
-def made(store, schema):
+def made(taken, schema):
     """``made(weights, rows, ...)``: the id of a version with given weights that says of itself that it saw ``rows``.
 
     ``weights`` is a seed for random ones, or an array. ``training`` are entries of the manifest's training.
@@ -81,18 +125,22 @@ def made(store, schema):
         if isinstance(weights, int):
             weights = np.random.default_rng(weights).normal(size=schema.n_buckets + 1) * 0.3
         weights = np.asarray(weights, dtype=np.float32)
-        columns = {f.name: pa.array([row.get(f.name) for row in rows], COLUMN_TYPES[f.type]) for f in schema.fields}
-        profiler = Profiler(schema)
-        profiler.update(hash_columns(schema, columns), np.array([row["late"] for row in rows], dtype=np.int8))
-        golden = [dict.fromkeys(columns)]
-        predictor = Predictor(schema=schema, model=LinearModel(weights), version="made")
-        return store.add(
-            schema=schema,
-            weights=weights,
-            golden=Golden(instances=golden, probabilities=predictor.predict_rows(golden)),
-            seen=profiler.seen(),
-            training={"rows": len(rows), "events": [], "profile": profiler.to_document(), **training},
-        )
+
+        def add(store):
+            columns = {f.name: pa.array([row.get(f.name) for row in rows], COLUMN_TYPES[f.type]) for f in schema.fields}
+            profiler = Profiler(schema)
+            profiler.update(hash_columns(schema, columns), np.array([row["late"] for row in rows], dtype=np.int8))
+            golden = [dict.fromkeys(columns)]
+            predictor = Predictor(schema=schema, model=LinearModel(weights), version="made")
+            return store.add(
+                schema=schema,
+                weights=weights,
+                golden=Golden(instances=golden, probabilities=predictor.predict_rows(golden)),
+                seen=profiler.seen(),
+                training={"rows": len(rows), "events": [], "profile": profiler.to_document(), **training},
+            )
+
+        return taken(repr((weights.tobytes(), list(rows), schema, training)), add)
 
     return make
 

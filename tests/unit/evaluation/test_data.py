@@ -206,10 +206,12 @@ def test_a_contract_that_asks_nothing_of_the_events_is_an_error_and_no_verdict(c
         check(write(flights(10)), contract=contract(log_loss={"max": 1}))
 
 
-@pytest.mark.parametrize("holdout", [-0.1, 1.0, 1.5, math.nan, math.inf])
-def test_a_holdout_out_of_its_bounds_is_an_error(check, flights, write, holdout):
-    with pytest.raises(ConfigError, match="holdout: expected a share from 0 to below 1, found"):
-        check(write(flights(10)), holdout=holdout)
+def test_a_holdout_out_of_its_bounds_is_an_error(check, flights, write, subtests):
+    path = write(flights(10))
+    for holdout in (-0.1, 1.0, 1.5, math.nan, math.inf):
+        said = "holdout: expected a share from 0 to below 1, found"
+        with subtests.test(holdout=holdout), pytest.raises(ConfigError, match=said):
+            check(path, holdout=holdout)
 
 
 def test_a_contract_that_names_another_field_is_an_error(check, flights, write, contract):

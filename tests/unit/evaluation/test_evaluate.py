@@ -9,10 +9,17 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from service.errors import ArtefactInvalid, DocumentError, EventsError, NotBlessed, NotFirstRelease
 from service.evaluation import baseline_of, evaluate
-from service.gates import ALWAYS, GATES, load_contract
+from service.evaluation import rows as judged
+from service.gates import ALWAYS, GATES
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
+def few_rows_are_asked_about(monkeypatch):
+    """Behaviour is judged on a smaller sample than otherwise; how large that one is, is proven in ``test_rows``."""
+    monkeypatch.setattr(judged, "SAMPLE_ROWS", 40)
+
+
+@pytest.fixture(scope="module")
 def easy(contract):
     """A contract that the trained versions of these tests keep; not all that follows from it is without a baseline."""
     return contract(
@@ -33,22 +40,22 @@ def easy(contract):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def loose(contract):
     """A contract that asks next to nothing."""
     return contract(log_loss={"max": 10})
 
 
-@pytest.fixture
-def learned(flights, write):
+@pytest.fixture(scope="module")
+def learned(flights, written):
     """The path of events at times 0 to 1,999."""
-    return write(flights(2_000), "learned.ndjson")
+    return written(flights(2_000), "learned.ndjson")
 
 
-@pytest.fixture
-def later(flights, write):
+@pytest.fixture(scope="module")
+def later(flights, written):
     """The path of events at times from 2,000 to 2,599."""
-    return write(flights(600, seed=1, first=2_000), "later.parquet")
+    return written(flights(600, seed=1, first=2_000), "later.parquet")
 
 
 @pytest.fixture
@@ -82,10 +89,9 @@ def test_a_first_release_that_keeps_its_contract_is_blessed_and_waives_only_what
 
 def test_without_a_baseline_and_without_the_word_for_it_the_gate_fails(store, trained, learned, later, easy):
     version = trained(learned)
-    report = evaluate(store, version, [later], easy)
     waived = evaluate(store, version, [later], easy, first_release=True)
+    report = evaluate(store, version, [later], easy)
     assert [str(check) for check in report.failed] == [str(check) for check in waived.checks if check.waived]
-    evaluate(store, version, [later], easy)
     with pytest.raises(NotBlessed, match="it failed its gate: versions, breaking_changes"):
         store.promote(version, actor="tests")
 
@@ -104,42 +110,41 @@ def test_the_next_version_is_compared_with_the_current_one_and_may_take_its_plac
 
 
 def test_a_report_against_another_version_than_the_current_one_promotes_nothing(
-    store, trained, learned, later, easy
+    store, trained, learned, later, loose
 ):
     first, second, third = trained(learned), trained(learned, seed=1), trained(learned, seed=2)
-    for version in (first, second, third):
-        evaluate(store, version, [later], easy, first_release=True)
+    evaluate(store, first, [later], loose, first_release=True)
     store.promote(first, actor="tests")
-    evaluate(store, second, [later], easy)
-    evaluate(store, third, [later], easy)
+    evaluate(store, second, [later], loose)
+    evaluate(store, third, [later], loose)
     store.promote(second, actor="tests")
     with pytest.raises(NotBlessed, match=f"judged against {first}, but {second} is current now"):
         store.promote(third, actor="tests")
-    evaluate(store, third, [later], easy)
+    evaluate(store, third, [later], loose)
     assert store.promote(third, actor="tests").current == third
 
 
-def test_a_first_release_is_refused_where_there_is_a_version_to_compare_with(store, trained, learned, later, easy):
+def test_a_first_release_is_refused_where_there_is_a_version_to_compare_with(store, trained, learned, later, loose):
     first, second = trained(learned), trained(learned, seed=1)
-    evaluate(store, first, [later], easy, first_release=True)
+    evaluate(store, first, [later], loose, first_release=True)
     store.promote(first, actor="tests")
     with pytest.raises(NotFirstRelease, match=f"would replace version {first}") as caught:
-        evaluate(store, second, [later], easy, first_release=True)
+        evaluate(store, second, [later], loose, first_release=True)
     assert caught.value.baseline == first
     assert store.read_report(second) is None
 
 
-def test_the_current_version_is_compared_with_its_predecessor(store, trained, learned, later, easy):
+def test_the_current_version_is_compared_with_its_predecessor(store, trained, learned, later, loose):
     first, second = trained(learned), trained(learned, seed=1)
-    evaluate(store, first, [later], easy, first_release=True)
+    evaluate(store, first, [later], loose, first_release=True)
     store.promote(first, actor="tests")
     assert baseline_of(store, first) is None
-    assert evaluate(store, first, [later], easy, first_release=True).baseline is None
-    evaluate(store, second, [later], easy)
+    assert evaluate(store, first, [later], loose, first_release=True).baseline is None
+    evaluate(store, second, [later], loose)
     store.promote(second, actor="tests")
     assert baseline_of(store, second) == first
-    assert evaluate(store, second, [later], easy).baseline == first
-    assert evaluate(store, first, [later], easy).baseline == second
+    assert evaluate(store, second, [later], loose).baseline == first
+    assert evaluate(store, first, [later], loose).baseline == second
 
 
 def test_all_that_is_asked_of_every_version_is_in_every_report(store, version, flights, write, loose):
@@ -203,15 +208,14 @@ def test_events_that_vanish_while_they_are_judged_are_an_error_and_no_report(sto
 
 
 @pytest.mark.parametrize("rare", [0, 1])
-@pytest.mark.parametrize(("count", "enough"), [(9, False), (10, True)])
-def test_fewer_than_ten_of_a_class_fail(store, version, flights, write, loose, rare, count, enough):
-    rows = [{**row, "late": rare if index < count else 1 - rare} for index, row in enumerate(flights(60, first=10))]
+def test_fewer_than_ten_of_a_class_fail(store, version, flights, write, loose, rare):
+    rows = [{**row, "late": rare if index < 9 else 1 - rare} for index, row in enumerate(flights(19, first=10))]
     report = evaluate(store, version, [write(rows)], loose, first_release=True)
-    name = ("negatives", "positives")[rare]
-    assert values(report)[name] == count
-    assert {check.metric: check.passed for check in report.checks}[name] is enough
-    if not enough:
-        assert name in store.blessing(version, None)
+    few, enough = ("negatives", "positives") if rare == 0 else ("positives", "negatives")
+    assert (values(report)[few], values(report)[enough]) == (9, 10)
+    passed = {check.metric: check.passed for check in report.checks}
+    assert (passed[few], passed[enough]) == (False, True)
+    assert few in store.blessing(version, None)
 
 
 @pytest.mark.parametrize("n_rows", [0, 10], ids=["no rows", "none later"])
@@ -299,24 +303,25 @@ def test_a_model_that_is_worse_than_the_base_rate_is_stopped_whatever_its_contra
     assert [check.metric for check in report.failed] == ["normalized_entropy"]
 
 
-@pytest.mark.parametrize("reproducibility", [False, True])
-@pytest.mark.parametrize("there", [False, True], ids=["without the training's files", "with them"])
-@pytest.mark.parametrize("other", [False, True], ids=["the same schema", "another schema"])
 def test_progress_never_falls_and_ends_at_one(
-    store, trained, made, release, other_schema, learned, later, reproducibility, there, other
+    store, trained, made, release, other_schema, flights, write, contract, subtests
 ):
-    release(made(2, schema=other_schema(n_buckets=512) if other else other_schema()))
-    seen = []
-    tables = {"log_loss": {"max": 1}, "reproducibility": {"same_digest": reproducibility}}
+    learned, later = write(flights(200), "learned.ndjson"), write(flights(60, seed=1, first=200), "later.parquet")
     version = trained(learned)
-    paths = [learned, later] if there else [later]
-    evaluate(store, version, paths, load_contract(tables, source="gate.toml"), progress=seen.append)
-    assert seen == sorted(seen)
-    assert seen[0] > 0.0
-    assert seen[-1] == 1.0
+    for baseline in ("the same schema", "another schema"):
+        release(made(2, schema=other_schema(n_buckets=512 if baseline == "another schema" else 256)))
+        for again, paths in [(False, [learned, later]), (True, [learned, later]), (True, [later])]:
+            with subtests.test(baseline=baseline, trained_again=again, files=len(paths)):
+                asked = contract(log_loss={"max": 1}, reproducibility={"same_digest": again})
+                seen = []
+                evaluate(store, version, paths, asked, progress=seen.append)
+                assert seen == sorted(seen)
+                assert seen[0] > 0.0
+                assert seen[-1] == 1.0
 
 
-def test_reproducibility_is_asked_only_by_a_contract_that_says_so(store, trained, learned, later, contract):
+def test_reproducibility_is_asked_only_by_a_contract_that_says_so(store, trained, flights, write, contract):
+    learned, later = write(flights(200), "learned.ndjson"), write(flights(60, seed=1, first=200), "later.parquet")
     version = trained(learned)
     for said, expected in [({"same_digest": True}, [1]), ({"same_digest": False}, [])]:
         asked = contract(log_loss={"max": 1}, reproducibility=said)

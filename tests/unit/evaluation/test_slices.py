@@ -1,6 +1,7 @@
 """Which slices a row is in: told by hand, against a dictionary of what training saw."""
 
 from collections import Counter, defaultdict
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -8,23 +9,45 @@ import pytest
 
 from service.core.columnar import COLUMN_TYPES, column_of, hash_columns
 from service.core.features import bin_index
+from service.core.profile import Profiler
 from service.evaluation.slices import MAX_SLICES, Slicer
 from service.events import Events
 from service.gates import SliceRule
 
 
-@pytest.fixture
-def slices(store, made, schema, write):
-    """``slices(rule, rows, trained=(), batches=1)``: the rule's slices, the rows coming in that many files."""
+@pytest.fixture(scope="module")
+def columns_of(schema):
+    """``columns_of(rows)``: the rows as Arrow columns, by name."""
+
+    def make(rows):
+        return {f.name: pa.array([row.get(f.name) for row in rows], COLUMN_TYPES[f.type]) for f in schema.fields}
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def seen_in(schema, columns_of):
+    """``seen_in(rows)``: what a training on the rows saw."""
+
+    def make(rows):
+        profiler = Profiler(schema)
+        profiler.update(hash_columns(schema, columns_of(rows)), np.zeros(len(rows), np.int8))
+        return profiler.seen()
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def slices(schema, columns_of, seen_in):
+    """``slices(rule, rows, trained=(), batches=1)``: the rule's slices, the rows coming in that many batches."""
 
     def make(rule, rows, trained=(), batches=1):
-        seen = store.load(made(1, trained)).seen
         place = [field.name for field in schema.fields].index(rule.field)
-        slicer = Slicer(rule, schema.fields[place], seen)
+        slicer = Slicer(rule, schema.fields[place], seen_in(trained))
         size = -(-len(rows) // batches)
-        paths = [write(rows[i * size : (i + 1) * size], f"{i}.ndjson") for i in range(batches)]
-        for batch in Events(paths, schema).batches():
-            slicer.add(batch.hash(schema)[place], batch.columns[rule.field])
+        for i in range(batches):
+            columns = columns_of(rows[i * size : (i + 1) * size])
+            slicer.add(hash_columns(schema, columns)[place], column_of(columns[rule.field]))
         return slicer.result()
 
     return make
@@ -62,6 +85,31 @@ def test_every_value_that_is_found_is_a_slice_and_missing_is_one_too(slices, fli
         "origin = c: d",
         "origin: missing",
     ]
+
+
+RULES = {
+    "found": SliceRule(field="origin"),
+    "found in numbers": SliceRule(field="temp"),
+    "named": SliceRule(field="origin", values=("EWR", "")),
+    "seen": SliceRule(field="tailnum", seen="tail", training_rows=5),
+}
+
+
+@pytest.mark.parametrize("suffix", [".ndjson", ".parquet"])
+def test_rows_that_are_read_from_files_are_in_the_slices_of_the_rows(
+    slices, schema, seen_in, flights, write, suffix, subtests
+):
+    rows, trained = flights(100, seed=1), flights(100)
+    paths = [write(rows[i : i + 50], f"{i}{suffix}") for i in (0, 50)]
+    batches = list(Events(paths, schema).batches())
+    assert len(batches) == 2
+    for name, rule in RULES.items():
+        with subtests.test(rule=name):
+            place = schema.slots.index(rule.field)
+            slicer = Slicer(rule, schema.fields[place], seen_in(trained))
+            for batch in batches:
+                slicer.add(batch.hash(schema)[place], batch.columns[rule.field])
+            assert parts(slicer.result()) == parts(slices(rule, rows, trained)) != {}
 
 
 def test_without_a_missing_value_there_is_no_slice_of_it(slices, flights):
@@ -118,26 +166,26 @@ def test_a_named_value_is_the_canonical_text_of_its_field(slices, flights):
     assert below_zero
 
 
-@pytest.mark.parametrize("batches", [1, 4])
-@pytest.mark.parametrize("often", [1, 2, 5, 1_000])
-def test_cold_tail_and_head_are_those_of_a_dictionary_of_the_training(slices, flights, often, batches):
+def test_cold_tail_and_head_are_those_of_a_dictionary_of_the_training(slices, flights, subtests):
     trained, rows = flights(400), flights(300, seed=1)
     rows[::17] = [{**row, "tailnum": None} for row in rows[::17]]
     trained[::13] = [{**row, "tailnum": None} for row in trained[::13]]
     counts = Counter(row["tailnum"] for row in trained)
 
-    def kind(row):
+    def kind(row, often):
         if row["tailnum"] is None:
             return None
         count = counts.get(row["tailnum"], 0)
         return "tailnum: cold" if not count else "tailnum: tail" if count < often else "tailnum: head"
 
-    expected = by_hand(rows, kind)
-    for seen in ("cold", "tail", "head"):
-        rule = SliceRule(field="tailnum", seen=seen, training_rows=often)
-        found = slices(rule, rows, trained, batches)
-        assert parts(found) == {f"tailnum: {seen}": expected.get(f"tailnum: {seen}", [])}
-    assert expected["tailnum: cold"] != []
+    for often in (1, 2, 5, 1_000):
+        expected = by_hand(rows, lambda row, often=often: kind(row, often))
+        assert expected["tailnum: cold"] != []
+        for seen, batches in product(("cold", "tail", "head"), (1, 4)):
+            with subtests.test(seen=seen, often=often, batches=batches):
+                rule = SliceRule(field="tailnum", seen=seen, training_rows=often)
+                found = slices(rule, rows, trained, batches)
+                assert parts(found) == {f"tailnum: {seen}": expected.get(f"tailnum: {seen}", [])}
 
 
 def test_what_training_saw_of_a_number_is_its_bin(slices, flights):
@@ -146,18 +194,21 @@ def test_what_training_saw_of_a_number_is_its_bin(slices, flights):
     assert parts(slices(SliceRule(field="temp", seen="cold"), rows, trained)) == {"temp: cold": other_bins}
 
 
-@pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize(("count", "complete"), [(MAX_SLICES - 1, True), (MAX_SLICES, True), (MAX_SLICES + 1, False)])
-@pytest.mark.parametrize("batches", [1, 10])
-def test_more_values_than_a_list_of_slices_may_have_are_no_list(slices, flights, missing, count, complete, batches):
-    rows = [{**row, "tailnum": f"N{index % count}"} for index, row in enumerate(flights(450))]
-    if missing:
-        rows = [{**row, "tailnum": None if row["tailnum"] == "N0" else row["tailnum"]} for row in rows]
-    found = slices(SliceRule(field="tailnum"), rows, batches=batches)
-    assert found.complete is complete
-    assert len(found.names) == min(count, MAX_SLICES)
-    expected = by_hand(rows, lambda row: f"tailnum = {row['tailnum']}" if row["tailnum"] else "tailnum: missing")
-    assert parts(found) == {name: expected[name] for name in found.names}
+def test_more_values_than_a_list_of_slices_may_have_are_no_list(slices, flights, count, complete, subtests):
+    named = [{**row, "tailnum": f"N{index % count}"} for index, row in enumerate(flights(250))]
+    with_missing = [{**row, "tailnum": None if row["tailnum"] == "N0" else row["tailnum"]} for row in named]
+
+    def tailnum_of(row):
+        return f"tailnum = {row['tailnum']}" if row["tailnum"] else "tailnum: missing"
+
+    for rows, batches in product((named, with_missing), (1, 10)):
+        with subtests.test(missing=rows is with_missing, batches=batches):
+            found = slices(SliceRule(field="tailnum"), rows, batches=batches)
+            assert found.complete is complete
+            assert len(found.names) == min(count, MAX_SLICES)
+            expected = by_hand(rows, tailnum_of)
+            assert parts(found) == {name: expected[name] for name in found.names}
 
 
 @pytest.mark.parametrize(
@@ -165,19 +216,18 @@ def test_more_values_than_a_list_of_slices_may_have_are_no_list(slices, flights,
     [SliceRule(field="origin"), SliceRule(field="origin", values=("EWR", "")), SliceRule(field="origin", seen="cold")],
     ids=["found", "named", "seen"],
 )
-def test_a_column_of_which_each_value_is_there_once_has_the_same_slices(store, made, schema, flights, rule):
+def test_a_column_of_which_each_value_is_there_once_has_the_same_slices(schema, columns_of, seen_in, flights, rule):
     """As Parquet may hold text; what is in the dictionary and in no row is no slice."""
     rows = flights(100)
-    seen = store.load(made(1, rows[:3])).seen
+    seen = seen_in(rows[:3])
     plain = pa.array([row["origin"] for row in rows])
     other = pa.array(["nowhere"]).dictionary_encode()
     coded = pa.chunked_array([other, plain.dictionary_encode()]).unify_dictionaries().chunk(1)
-    others = {f.name: pa.array([row.get(f.name) for row in rows], COLUMN_TYPES[f.type]) for f in schema.fields}
     slot = schema.slots.index("origin")
     found = []
     for column in (plain, coded):
         slicer = Slicer(rule, schema.fields[slot], seen)
-        slicer.add(hash_columns(schema, {**others, "origin": column})[slot], column_of(column))
+        slicer.add(hash_columns(schema, {**columns_of(rows), "origin": column})[slot], column_of(column))
         found.append(parts(slicer.result()))
     assert found[0] == found[1] != {}
 
