@@ -1,6 +1,7 @@
 """FTRL-Proximal: against finite differences, a naive version in plain Python, and a model that was planted."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -63,18 +64,18 @@ class NaiveFTRL:
         return [self.weight(i) for i in [*range(N_BUCKETS), "intercept"]]
 
 
-@pytest.mark.parametrize("label", [0, 1])
-@pytest.mark.parametrize("logit", [-8.0, -1.0, 0.0, 0.3, 2.5, 9.0])
-def test_the_gradient_is_the_slope_of_the_log_loss(logit, label):
-    step = 1e-5
-    slope = (log_loss(logit + step, label) - log_loss(logit - step, label)) / (2 * step)
-    state = np.zeros((N_BUCKETS + 1, 2))
-    state[-1, 0] = -logit  # of the intercept alone, and beta / alpha is 1
-    no_slots = np.empty((1, 0), dtype=np.uint32)
-    learning.learn_rows(no_slots, np.array([label], dtype=np.int8), state, alpha=1.0, beta=1.0, l1=0.0, l2=0.0)
-    squared = state[-1, 1]
-    assert squared == pytest.approx(slope**2, rel=1e-6, abs=1e-9)
-    assert state[-1, 0] + logit == pytest.approx(slope - abs(slope) * logit, rel=1e-6, abs=1e-9)
+def test_the_gradient_is_the_slope_of_the_log_loss(subtests):
+    step, no_slots = 1e-5, np.empty((1, 0), dtype=np.uint32)
+    for logit, label in product((-8.0, -1.0, 0.0, 0.3, 2.5, 9.0), (0, 1)):
+        with subtests.test(logit=logit, label=label):
+            slope = (log_loss(logit + step, label) - log_loss(logit - step, label)) / (2 * step)
+            state = np.zeros((N_BUCKETS + 1, 2))
+            state[-1, 0] = -logit  # of the intercept alone, and beta / alpha is 1
+            labels = np.array([label], dtype=np.int8)
+            learning.learn_rows(no_slots, labels, state, alpha=1.0, beta=1.0, l1=0.0, l2=0.0)
+            squared = state[-1, 1]
+            assert squared == pytest.approx(slope**2, rel=1e-6, abs=1e-9)
+            assert state[-1, 0] + logit == pytest.approx(slope - abs(slope) * logit, rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -188,29 +189,29 @@ def test_no_rows_teach_nothing():
     assert not learner.weights().any()
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("alpha", 0.0),
-        ("alpha", -0.1),
-        ("alpha", math.nextafter(1e-6, 0)),
-        ("alpha", math.nextafter(1e3, math.inf)),
-        ("beta", math.nextafter(1e6, math.inf)),
-        ("l1", math.nextafter(1e6, math.inf)),
-        ("l2", math.nextafter(1e6, math.inf)),
-        ("alpha", math.nan),
-        ("alpha", math.inf),
-        ("beta", -1.0),
-        ("beta", math.nan),
-        ("l1", -1e-9),
-        ("l1", math.inf),
-        ("l2", -1.0),
-        ("l2", math.nan),
-    ],
-)
-def test_a_parameter_out_of_its_bounds_is_refused_by_name(name, value):
-    with pytest.raises(ValueError, match=f"^{name} must be"):
-        FTRL(**{name: value})
+OUT_OF_BOUNDS = [
+    ("alpha", 0.0),
+    ("alpha", -0.1),
+    ("alpha", math.nextafter(1e-6, 0)),
+    ("alpha", math.nextafter(1e3, math.inf)),
+    ("beta", math.nextafter(1e6, math.inf)),
+    ("l1", math.nextafter(1e6, math.inf)),
+    ("l2", math.nextafter(1e6, math.inf)),
+    ("alpha", math.nan),
+    ("alpha", math.inf),
+    ("beta", -1.0),
+    ("beta", math.nan),
+    ("l1", -1e-9),
+    ("l1", math.inf),
+    ("l2", -1.0),
+    ("l2", math.nan),
+]
+
+
+def test_a_parameter_out_of_its_bounds_is_refused_by_name(subtests):
+    for name, value in OUT_OF_BOUNDS:
+        with subtests.test(name=name, value=value), pytest.raises(ValueError, match=f"^{name} must be"):
+            FTRL(**{name: value})
 
 
 def test_zero_is_within_the_bounds_of_all_but_alpha():

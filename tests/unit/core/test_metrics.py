@@ -1,6 +1,7 @@
 """Metrics against scikit-learn, the stream against the batch, and what is not defined."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -36,11 +37,11 @@ def sorted_sample(*arguments, **options):
     return labels[order], probabilities[order]
 
 
-@pytest.mark.parametrize("decimals", [None, 3, 2, 1])
-@pytest.mark.parametrize("seed", range(3))
-def test_auc_is_scikit_learn_s_with_and_without_ties(seed, decimals):
-    labels, probabilities = sample(seed, decimals=decimals)
-    assert auc(labels, probabilities) == pytest.approx(roc_auc_score(labels, probabilities), abs=1e-12)
+def test_auc_is_scikit_learn_s_with_and_without_ties(subtests):
+    for seed, decimals in product(range(3), (None, 3, 2, 1)):
+        with subtests.test(seed=seed, decimals=decimals):
+            labels, probabilities = sample(seed, decimals=decimals)
+            assert auc(labels, probabilities) == pytest.approx(roc_auc_score(labels, probabilities), abs=1e-12)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=12))
@@ -162,7 +163,7 @@ def test_a_curve_has_every_row_once_in_ascending_bins_and_equal_predictions_toge
     ascending, first = np.sort(probabilities), 0
     for part in curve:
         last = first + part.rows
-        assert part.predicted == pytest.approx(ascending[first:last].mean())
+        assert part.predicted == pytest.approx(float(ascending[first:last].mean()))
         assert last == len(rows) or ascending[last - 1] < ascending[last]
         first = last
 
@@ -174,12 +175,14 @@ def test_the_calibration_error_is_at_least_the_whole_s_and_at_most_one(rows):
     assert abs(probabilities.mean() - labels.mean()) - 1e-12 <= error <= 1 + 1e-12
 
 
-@pytest.mark.parametrize(("low", "high"), [(50, 50), (50, 51), (51, 50), (1, 2), (90, 10), (10, 90)])
-def test_two_predictions_are_two_bins(low, high):
-    probabilities = np.array([0.25, 0.75]).repeat([low, high])
-    curve = calibration_curve((probabilities < 0.5).astype(np.int8), probabilities)
-    assert [(part.rows, part.predicted, part.observed) for part in curve] == [(low, 0.25, 1.0), (high, 0.75, 0.0)]
-    assert calibration_error(curve) == pytest.approx(0.75)
+def test_two_predictions_are_two_bins(subtests):
+    for low, high in [(50, 50), (50, 51), (51, 50), (1, 2), (90, 10), (10, 90)]:
+        with subtests.test(low=low, high=high):
+            probabilities = np.array([0.25, 0.75]).repeat([low, high])
+            curve = calibration_curve((probabilities < 0.5).astype(np.int8), probabilities)
+            bins = [(part.rows, part.predicted, part.observed) for part in curve]
+            assert bins == [(low, 0.25, 1.0), (high, 0.75, 0.0)]
+            assert calibration_error(curve) == pytest.approx(0.75)
 
 
 def test_errors_that_cancel_in_the_calibration_ratio_do_not_in_the_calibration_error():

@@ -29,18 +29,7 @@ def table(*rows):
 
 
 @given(tables=TABLES, asked=st.lists(HASHES, max_size=10))
-def test_a_count_is_that_of_a_dictionary_and_zero_for_what_was_never_seen(tables, asked):
-    seen = made_of(tables)
-    for field, values in tables.items():
-        hashes = [*asked, *values]
-        counts = seen.counts(field, np.array(hashes, dtype=np.uint64))
-        assert counts.dtype == np.int64
-        assert counts.tolist() == [values.get(hashed, 0) for hashed in hashes]
-        assert [seen.holds(field, hashed) for hashed in hashes] == [hashed in values for hashed in hashes]
-
-
-@given(tables=TABLES)
-def test_the_array_and_its_sizes_make_the_same_again(tables):
+def test_counts_and_the_table_are_those_of_dictionaries_and_what_was_never_seen_has_none(tables, asked):
     seen = made_of(tables)
     again = Seen(seen.to_array(), seen.sizes)
     assert again.sizes == seen.sizes == {field: len(values) for field, values in tables.items()}
@@ -50,6 +39,11 @@ def test_the_array_and_its_sizes_make_the_same_again(tables):
         assert (hashes.dtype, counts.dtype) == (np.uint64, np.int64)
         assert dict(zip(hashes.tolist(), counts.tolist(), strict=True)) == values
         assert hashes.tolist() == sorted(values)
+        hashes = [*asked, *values]
+        counts = seen.counts(field, np.array(hashes, dtype=np.uint64))
+        assert counts.dtype == np.int64
+        assert counts.tolist() == [values.get(hashed, 0) for hashed in hashes]
+        assert [seen.holds(field, hashed) for hashed in hashes] == [hashed in values for hashed in hashes]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 1_000, 300_000])
@@ -108,21 +102,20 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("array", "sizes", "message"), BAD)
-def test_an_array_that_is_no_such_table_is_an_error(array, sizes, message):
-    with pytest.raises(ValueError, match=message):
-        Seen(array, sizes)
+def test_an_array_that_is_no_such_table_is_an_error(subtests):
+    for array, sizes, message in BAD:
+        with subtests.test(array=array, sizes=sizes), pytest.raises(ValueError, match=message):
+            Seen(array, sizes)
 
 
-@pytest.mark.parametrize("position", [1, 131_071, 131_072, 131_073, 262_144, 299_999])
-def test_a_fault_is_found_wherever_it_is_in_a_large_table(position):
+def test_a_fault_is_found_wherever_it_is_in_a_large_table(subtests):
     array = np.ones(300_000, dtype=SEEN_TYPE)
     array["hash"] = np.arange(300_000)
     Seen(array, {"user": 300_000})
-    array["hash"][position] -= 1
-    with pytest.raises(ValueError, match="do not ascend"):
-        Seen(array, {"user": 300_000})
-    array["hash"][position] += 1
-    array["count"][position] = 0
-    with pytest.raises(ValueError, match="came in no row"):
-        Seen(array, {"user": 300_000})
+    for position in (1, 131_071, 131_072, 131_073, 262_144, 299_999):
+        for name, fault, message in (("hash", position - 1, "do not ascend"), ("count", 0, "came in no row")):
+            with subtests.test(position=position, fault=name):
+                faulty = array.copy()
+                faulty[name][position] = fault
+                with pytest.raises(ValueError, match=message):
+                    Seen(faulty, {"user": 300_000})
