@@ -146,15 +146,15 @@ def test_the_standard_error_of_the_auc_is_delong_s(decimals):
 
 
 def test_95_of_100_intervals_hold_the_true_change():
-    """300 simulations: a count of 285 has a standard deviation of 3.8, and what is accepted is three of them."""
+    """200 simulations: a count of 190 has a standard deviation of 3.1, and what is accepted is three of them."""
     random, true = np.random.default_rng(8), POPULATION.true_change()
     held = dict.fromkeys(METRICS, 0)
-    for seed in range(300):
+    for seed in range(200):
         found = compare(*POPULATION.rows(random, 300), replicates=200, seed=seed)
         for metric in METRICS:
             low, high = found[metric].change.interval
             held[metric] += low <= true[metric] <= high
-    assert all(273 <= count <= 297 for count in held.values()), held
+    assert all(181 <= count <= 199 for count in held.values()), held
 
 
 def test_the_confidence_is_the_share_of_resamples_inside():

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from service.errors import ArtefactInvalid, DocumentError, EventsError, NotBlessed, NotFirstRelease
-from service.evaluation import baseline_of, evaluate
+from service.evaluation import baseline_of, behaviour, evaluate
 from service.evaluation import rows as judged
 from service.gates import ALWAYS, GATES
 
@@ -17,6 +17,12 @@ from service.gates import ALWAYS, GATES
 def few_rows_are_asked_about(monkeypatch):
     """Behaviour is judged on a smaller sample than otherwise; how large that one is, is proven in ``test_rows``."""
     monkeypatch.setattr(judged, "SAMPLE_ROWS", 40)
+
+
+@pytest.fixture
+def no_application(monkeypatch):
+    """For tests of something else: no application is asked over HTTP, which takes as long as all the rest."""
+    monkeypatch.setattr(behaviour, "_over_http", lambda predictor, rows: predictor.predict_rows(rows))
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +93,7 @@ def test_a_first_release_that_keeps_its_contract_is_blessed_and_waives_only_what
     assert store.promote(version, actor="tests").current == version
 
 
+@pytest.mark.usefixtures("no_application")
 def test_without_a_baseline_and_without_the_word_for_it_the_gate_fails(store, trained, learned, later, easy):
     version = trained(learned)
     waived = evaluate(store, version, [later], easy, first_release=True)
@@ -109,6 +116,7 @@ def test_the_next_version_is_compared_with_the_current_one_and_may_take_its_plac
     assert store.promote(second, actor="tests").current == second
 
 
+@pytest.mark.usefixtures("no_application")
 def test_a_report_against_another_version_than_the_current_one_promotes_nothing(
     store, trained, learned, later, loose
 ):
@@ -124,6 +132,7 @@ def test_a_report_against_another_version_than_the_current_one_promotes_nothing(
     assert store.promote(third, actor="tests").current == third
 
 
+@pytest.mark.usefixtures("no_application")
 def test_a_first_release_is_refused_where_there_is_a_version_to_compare_with(store, trained, learned, later, loose):
     first, second = trained(learned), trained(learned, seed=1)
     evaluate(store, first, [later], loose, first_release=True)
@@ -134,6 +143,7 @@ def test_a_first_release_is_refused_where_there_is_a_version_to_compare_with(sto
     assert store.read_report(second) is None
 
 
+@pytest.mark.usefixtures("no_application")
 def test_the_current_version_is_compared_with_its_predecessor(store, trained, learned, later, loose):
     first, second = trained(learned), trained(learned, seed=1)
     evaluate(store, first, [later], loose, first_release=True)
@@ -156,6 +166,7 @@ def values(report):
     return {check.metric: check.value for check in report.checks if check.gate == "value"}
 
 
+@pytest.mark.usefixtures("no_application")
 def test_the_metrics_are_those_of_scikit_learn(store, version, flights, write, contract):
     rows = flights(400, first=10)
     asked = contract(log_loss={"max": 10}, auc={"min": 0}, calibration_ratio={"min": 0})
@@ -207,6 +218,7 @@ def test_events_that_vanish_while_they_are_judged_are_an_error_and_no_report(sto
     assert store.read_report(version) is None
 
 
+@pytest.mark.usefixtures("no_application")
 @pytest.mark.parametrize("rare", [0, 1])
 def test_fewer_than_ten_of_a_class_fail(store, version, flights, write, loose, rare):
     rows = [{**row, "late": rare if index < 9 else 1 - rare} for index, row in enumerate(flights(19, first=10))]
@@ -229,6 +241,7 @@ def test_without_a_row_to_judge_everything_about_the_rows_fails(store, version, 
     assert store.blessing(version, None) is not None
 
 
+@pytest.mark.usefixtures("no_application")
 def test_without_a_row_to_judge_a_comparison_fails_too(store, release, version, made, flights, write, easy):
     release(made(2))
     report = evaluate(store, version, [write(flights(10))], easy)
@@ -237,6 +250,7 @@ def test_without_a_row_to_judge_a_comparison_fails_too(store, release, version, 
     assert all("no rows" in check.note for check in changes)
 
 
+@pytest.mark.usefixtures("no_application")
 def test_rows_of_one_class_define_no_auc_and_fail(store, version, flights, write, contract):
     rows = [{**row, "late": 0} for row in flights(20, first=10)]
     report = evaluate(store, version, [write(rows)], contract(auc={"min": 0}), first_release=True)
@@ -256,6 +270,7 @@ def test_the_report_is_kept_beside_the_version_with_a_page_for_people(store, ver
     assert store.load(version).version == version
 
 
+@pytest.mark.usefixtures("no_application")
 def test_a_second_report_takes_the_place_of_the_first(store, version, flights, write, loose):
     evaluate(store, version, [write(flights(30))], loose)
     evaluate(store, version, [write(flights(12))], loose)
@@ -293,6 +308,7 @@ def test_a_contract_that_names_another_field_judges_nothing(store, version, flig
     assert store.read_report(version) is None
 
 
+@pytest.mark.usefixtures("no_application")
 def test_a_model_that_is_worse_than_the_base_rate_is_stopped_whatever_its_contract_says(
     store, made, schema, flights, write, loose
 ):
@@ -303,6 +319,7 @@ def test_a_model_that_is_worse_than_the_base_rate_is_stopped_whatever_its_contra
     assert [check.metric for check in report.failed] == ["normalized_entropy"]
 
 
+@pytest.mark.usefixtures("no_application")
 def test_progress_never_falls_and_ends_at_one(
     store, trained, made, release, other_schema, flights, write, contract, subtests
 ):
@@ -320,6 +337,7 @@ def test_progress_never_falls_and_ends_at_one(
                 assert seen[-1] == 1.0
 
 
+@pytest.mark.usefixtures("no_application")
 def test_reproducibility_is_asked_only_by_a_contract_that_says_so(store, trained, flights, write, contract):
     learned, later = write(flights(200), "learned.ndjson"), write(flights(60, seed=1, first=200), "later.parquet")
     version = trained(learned)
