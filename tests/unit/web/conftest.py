@@ -49,8 +49,9 @@ def predictor():
     return Predictor(schema=SCHEMA, model=LinearModel(weights), version="by-hand")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def app(predictor):
+    """One for all tests that only ask it. Who alters it for good has a fixture ``app`` of its own."""
     return create_app(Settings(max_rows=150, max_body_bytes=20_000), predictor=predictor)
 
 

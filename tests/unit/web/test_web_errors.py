@@ -12,13 +12,21 @@ from service.web import create_app
 from service.web.errors import MAX_LISTED, STATUSES
 
 
-def raising(app, error):
-    """A client of an application whose ``/raise`` raises ``error``."""
+@pytest.fixture(scope="module")
+def app(predictor):
+    """An application with a route that raises what it is told to."""
+    app = create_app(Settings(), predictor=predictor)
 
     @app.get("/raise")
     def fail():
-        raise error
+        raise app.extensions["raised"]
 
+    return app
+
+
+def raising(app, error):
+    """A client of the application, whose ``/raise`` raises ``error``."""
+    app.extensions["raised"] = error
     return app.test_client()
 
 
