@@ -82,18 +82,24 @@ def test_a_readable_text_stays_as_it_is_and_a_traceback_stands_below():
     assert (first, second) == ("service.test: Zürich 机场 é", "Traceback (most recent call last):")
 
 
-@pytest.mark.parametrize("unit", ["x", "é", "机", "\N{PILE OF POO}", "\n", '"', "\x00", "\x9b", "\u2028"])
+UNITS = ["x", "é", "机", "\N{PILE OF POO}", "\n", '"', "\x00", "\x9b", "\u2028"]
+
+
 @pytest.mark.parametrize("where", ["message", "exception", "both"])
-def test_a_line_is_never_longer_than_a_pipe_takes_whole(unit, where):
-    long = unit * 20_000
-    made = record("beginning %s", long if where != "exception" else "", error=raised(ValueError(f"{long}\nthe end")))
-    line = logs.JsonLines().format(made)
-    assert len(line.encode()) + 1 <= 4_096
-    document = json.loads(line)
-    assert document["message"].startswith("beginning ")
-    if where == "exception":
-        assert document["exception"].endswith("the end")
-        assert len(line.encode()) > 4_000
+@pytest.mark.parametrize(("most", "units"), [(logs.MOST_BYTES, ["机", "\x9b"]), (600, UNITS)])
+def test_a_line_is_never_longer_than_a_pipe_takes_whole(monkeypatch, most, units, where):
+    assert logs.MOST_BYTES == 4_096
+    monkeypatch.setattr(logs, "MOST_BYTES", most)
+    for unit in units:
+        long = unit * 5 * most
+        error = raised(ValueError(f"{long}\nthe end"))
+        line = logs.JsonLines().format(record("beginning %s", long if where != "exception" else "", error=error))
+        assert len(line.encode()) + 1 <= most, repr(unit)
+        document = json.loads(line)
+        assert document["message"].startswith("beginning "), repr(unit)
+        if where == "exception":
+            assert document["exception"].endswith("the end"), repr(unit)
+            assert len(line.encode()) > most - 96, repr(unit)
 
 
 def test_what_is_logged_while_a_request_is_answered_bears_its_id():
