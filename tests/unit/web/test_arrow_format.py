@@ -270,7 +270,8 @@ def survives(body):
 
 
 def test_no_flipped_bit_is_more_than_a_refusal_or_other_values():
-    for place, bit in zip(range(len(WHOLE)), cycle([0, 4, 7])):  # over three words, each of them in every byte of one
+    # Over three words, each of the bits is in every byte of a word.
+    for place, bit in zip(range(len(WHOLE)), cycle([0, 4, 7]), strict=False):
         body = bytearray(WHOLE)
         body[place] ^= 1 << bit
         survives(bytes(body))

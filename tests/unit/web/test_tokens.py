@@ -3,6 +3,8 @@
 import logging
 import os
 import string
+from functools import cache
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -18,49 +20,65 @@ USER, OTHER, OPERATOR = "a-token-for-users", "another-token-for-users", "one-for
 BODY = {"instances": [{"user": "007", "hour": 7}]}
 
 
-@pytest.fixture
-def users(tmp_path):
-    path = tmp_path / "tokens"
+def write_users(folder):
+    path = folder / "tokens"
     path.write_text(f"# who uses it\n{USER}\n\n  {OTHER}\r\n")
     return path
 
 
-@pytest.fixture
-def operators(tmp_path):
-    path = tmp_path / "admin"
+def write_operators(folder):
+    path = folder / "admin"
     path.write_text(OPERATOR)
     return path
 
 
 @pytest.fixture
-def ask(predictor):
-    """``ask(path, header, **settings)``: the answer of an application with these settings."""
+def users(tmp_path):
+    return write_users(tmp_path)
 
-    def get(path, header, **settings):
-        client = create_app(Settings(**settings), predictor=predictor).test_client()
+
+@pytest.fixture
+def operators(tmp_path):
+    return write_operators(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def ask(predictor, tmp_path_factory):
+    """``ask(path, header, *files)``: the answer of an application that has these of both files of tokens."""
+    folder = tmp_path_factory.mktemp("tokens")
+    written = {"tokens": write_users(folder), "admin_tokens": write_operators(folder)}
+
+    @cache
+    def client_of(*files):
+        return create_app(Settings(**{name: written[name] for name in files}), predictor=predictor).test_client()
+
+    def get(path, header, *files):
         headers = {} if header is None else {"Authorization": header}
         if path == "/predict":
-            return client.post(path, json=BODY, headers=headers)
-        return client.get(path, headers=headers)
+            return client_of(*files).post(path, json=BODY, headers=headers)
+        return client_of(*files).get(path, headers=headers)
 
     return get
 
 
-@pytest.mark.parametrize("token", [USER, OTHER])
-@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
-def test_a_token_opens_predictions(ask, users, token, scheme):
-    assert ask("/predict", f"{scheme} {token}", tokens=users).status_code == 200
+BOTH = ("tokens", "admin_tokens")
 
 
-@pytest.mark.parametrize("path", ["/predict", "/", "/docs", "/openapi.json", "/nowhere", "/metrics", "/v2/models/m"])
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", USER])
-def test_who_gives_no_token_is_told_that_one_is_needed(ask, users, operators, path, header):
-    response = ask(path, header, tokens=users, admin_tokens=operators)
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == 'Bearer realm="andon"'
-    in_v2 = path.startswith("/v2/")
-    assert response.mimetype == ("application/json" if in_v2 else "application/problem+json")
-    assert response.json["error" if in_v2 else "detail"] == "this takes a bearer token"
+def test_a_token_opens_predictions(ask):
+    for token, scheme in product([USER, OTHER], ["Bearer", "bearer", "BEARER", "Bearer "]):
+        assert ask("/predict", f"{scheme} {token}", "tokens").status_code == 200, (scheme, token)
+
+
+def test_who_gives_no_token_is_told_that_one_is_needed(ask, subtests):
+    paths = ["/predict", "/", "/docs", "/openapi.json", "/nowhere", "/metrics", "/v2/models/m"]
+    for path, header in product(paths, [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", USER]):
+        with subtests.test(path=path, header=header):
+            response = ask(path, header, *BOTH)
+            assert response.status_code == 401
+            assert response.headers["WWW-Authenticate"] == 'Bearer realm="andon"'
+            in_v2 = path.startswith("/v2/")
+            assert response.mimetype == ("application/json" if in_v2 else "application/problem+json")
+            assert response.json["error" if in_v2 else "detail"] == "this takes a bearer token"
 
 
 def test_a_platforms_probe_is_open_and_a_prediction_at_its_path_is_not(predictor, users):
@@ -70,39 +88,40 @@ def test_a_platforms_probe_is_open_and_a_prediction_at_its_path_is_not(predictor
     assert client.post("/predict", json={"instances": [{"user": "a", "hour": 1}]}).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "token",
-    [USER[:-1], USER + "x", USER.upper(), f"{USER},{USER}", f"{USER} {USER}", "x", "ü" * 20, "#", f"{USER}\xa0"],
-)
-@pytest.mark.parametrize("path", ["/predict", "/metrics"])
-def test_a_token_that_is_not_known_is_refused_and_not_repeated(ask, users, operators, path, token):
-    response = ask(path, f"Bearer {token}", tokens=users, admin_tokens=operators)
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == 'Bearer realm="andon", error="invalid_token"'
-    assert token == "x" or token == "#" or token not in response.text
+UNKNOWN = [USER[:-1], USER + "x", USER.upper(), f"{USER},{USER}", f"{USER} {USER}", "x", "ü" * 20, "#", f"{USER}\xa0"]
+
+
+def test_a_token_that_is_not_known_is_refused_and_not_repeated(ask, subtests):
+    for path, token in product(["/predict", "/metrics"], UNKNOWN):
+        with subtests.test(path=path, token=token):
+            response = ask(path, f"Bearer {token}", *BOTH)
+            assert response.status_code == 401
+            assert response.headers["WWW-Authenticate"] == 'Bearer realm="andon", error="invalid_token"'
+            assert token == "x" or token == "#" or token not in response.text
 
 
 @pytest.mark.parametrize(("path", "token"), [("/predict", OPERATOR), ("/", OPERATOR), ("/metrics", USER)])
-def test_a_token_for_something_else_is_403(ask, users, operators, path, token):
-    response = ask(path, f"Bearer {token}", tokens=users, admin_tokens=operators)
+def test_a_token_for_something_else_is_403(ask, path, token):
+    response = ask(path, f"Bearer {token}", *BOTH)
     assert response.status_code == 403
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="andon", error="insufficient_scope"'
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
-def test_probes_need_no_token(ask, users, operators, path):
-    assert ask(path, None, tokens=users, admin_tokens=operators).status_code == 200
+def test_probes_need_no_token(ask):
+    for path in ("/health", "/health/live", "/health/ready"):
+        assert ask(path, None, *BOTH).status_code == 200, path
 
 
-@pytest.mark.parametrize("path", ["/ping", "/v2/health/live", "/v2/health/ready"])
-def test_neither_do_those_of_other_protocols(ask, users, path):
-    assert ask(path, None, tokens=users).status_code != 401
+def test_neither_do_those_of_other_protocols(ask):
+    for path in ("/ping", "/v2/health/live", "/v2/health/ready"):
+        assert ask(path, None, "tokens").status_code != 401, path
 
 
-@pytest.mark.parametrize("path", ["/healthy", "/HEALTH", "/pingpong", "/v2/health", "/v2/healthy", "/health\0"])
-def test_a_path_that_only_looks_like_theirs_does(users, path):
+def test_a_path_that_only_looks_like_theirs_does(users):
     guard = Tokens(TokenFile(users, variable="V"), None, render=lambda failure, path: failure)
-    assert guard.refuse(Call({"PATH_INFO": path})).status == 401
+    for path in ("/healthy", "/HEALTH", "/pingpong", "/v2/health", "/v2/healthy", "/health\0"):
+        refusal = guard.refuse(Call({"PATH_INFO": path}))
+        assert refusal is not None and refusal.status == 401, path
 
 
 @pytest.mark.parametrize(
@@ -119,13 +138,10 @@ def test_a_path_that_only_looks_like_theirs_does(users, path):
         ((), "/metrics", {None: 404, USER: 404, OPERATOR: 404}),
     ],
 )
-def test_what_each_file_guards(predictor, users, operators, settings, path, statuses):
-    files = {"tokens": users, "admin_tokens": operators}
-    client = create_app(Settings(**{name: files[name] for name in settings}), predictor=predictor).test_client()
+def test_what_each_file_guards(ask, settings, path, statuses):
     for token, status in statuses.items():
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        method = "POST" if path == "/predict" else "GET"
-        assert _status(client.open(path, method=method, json=BODY, headers=headers)) == _open(status), token
+        response = ask(path, None if token is None else f"Bearer {token}", *settings)
+        assert _status(response) == _open(status), token
 
 
 def _status(response):
@@ -145,48 +161,55 @@ def test_a_protocol_is_refused_in_its_own_words(users):
     assert guard.refuse(Call({"PATH_INFO": "/v2x"})).mimetype == "application/problem+json"
 
 
-def test_a_token_in_both_files_is_for_both(ask, users, operators):
+def test_a_token_in_both_files_is_for_both(predictor, users, operators):
     operators.write_text(f"{OPERATOR}\n{USER}\n")
-    for path in ("/predict", "/metrics"):
-        assert _status(ask(path, f"Bearer {USER}", tokens=users, admin_tokens=operators)) == "in"
+    client = create_app(Settings(tokens=users, admin_tokens=operators), predictor=predictor).test_client()
+    headers = {"Authorization": f"Bearer {USER}"}
+    assert client.post("/predict", json=BODY, headers=headers).status_code == 200
+    assert _status(client.get("/metrics", headers=headers)) == "in"
 
 
 TOKEN = st.text(string.digits + string.ascii_letters + string.punctuation, min_size=16, max_size=40)
 
 
-@given(tokens=st.lists(TOKEN.filter(lambda token: token[0] != "#"), min_size=1, unique=True), other=TOKEN)
-def test_a_file_holds_its_tokens_and_no_other(tmp_path_factory, tokens, other):
-    path = tmp_path_factory.mktemp("tokens") / "tokens"
-    path.write_text("\n".join(tokens))
-    file = TokenFile(path, variable="V")
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    return tmp_path_factory.mktemp("drawn") / "tokens"
+
+
+@given(tokens=st.lists(TOKEN.filter(lambda token: token[0] != "#"), min_size=1, max_size=5, unique=True), other=TOKEN)
+def test_a_file_holds_its_tokens_and_no_other(drawn, tokens, other):
+    drawn.write_text("\n".join(tokens))
+    file = TokenFile(drawn, variable="V")
     assert len(file) == len(tokens)
     assert all(file.holds(digest_of(token.encode()), 0.0) for token in tokens)
     assert file.holds(digest_of(other.encode()), 0.0) is (other in tokens)
 
 
-@pytest.mark.parametrize(
-    ("content", "place"),
-    [
-        (b"", ": expected 1 to 1,000 tokens"),
-        (b"# only a remark\n\n", ": expected 1 to 1,000 tokens"),
-        (b"long-enough-to-be-one\nshort\n", ", line 2: expected a token of 16 to 1,024"),
-        (b"\nwith a space in between\n", ", line 2: expected a token of 16"),
-        ("ein-schönes-geheimnis".encode(), ", line 1: expected a token of 16"),
-        (b"with-a-nul-in-it\0-the-secret", ", line 1: expected a token of 16"),
-        (b"x" * 1_025, ", line 1: expected a token of 16"),
-        (b"".join(b"%020d\n" % number for number in range(MAX_TOKENS + 1)), ": expected 1 to 1,000 tokens"),
-        (b"#" * (MAX_FILE_BYTES + 1), ": expected at most 1,048,576 bytes"),
-    ],
-)
-def test_a_file_that_is_not_as_it_should_be_is_an_error_with_its_place_and_nothing_of_it(tmp_path, content, place):
+BROKEN = [
+    (b"", ": expected 1 to 1,000 tokens"),
+    (b"# only a remark\n\n", ": expected 1 to 1,000 tokens"),
+    (b"long-enough-to-be-one\nshort\n", ", line 2: expected a token of 16 to 1,024"),
+    (b"\nwith a space in between\n", ", line 2: expected a token of 16"),
+    ("ein-schönes-geheimnis".encode(), ", line 1: expected a token of 16"),
+    (b"with-a-nul-in-it\0-the-secret", ", line 1: expected a token of 16"),
+    (b"x" * 1_025, ", line 1: expected a token of 16"),
+    (b"".join(b"%020d\n" % number for number in range(MAX_TOKENS + 1)), ": expected 1 to 1,000 tokens"),
+    (b"#" * (MAX_FILE_BYTES + 1), ": expected at most 1,048,576 bytes"),
+]
+
+
+def test_a_file_that_is_not_as_it_should_be_is_an_error_with_its_place_and_nothing_of_it(tmp_path, subtests):
     path = tmp_path / "tokens"
-    path.write_bytes(content)
-    with pytest.raises(BadSettingFile) as caught:
-        TokenFile(path, variable="ANDON_TOKENS")
-    assert str(caught.value).startswith(f"ANDON_TOKENS: {path}{place}")
-    assert str(path) not in caught.value.what
-    for secret in ("short", "between", "geheimnis", "the-secret", "xxx"):
-        assert secret not in str(caught.value)
+    for content, place in BROKEN:
+        path.write_bytes(content)
+        with subtests.test(content=content[:30], place=place):
+            with pytest.raises(BadSettingFile) as caught:
+                TokenFile(path, variable="ANDON_TOKENS")
+            assert str(caught.value).startswith(f"ANDON_TOKENS: {path}{place}")
+            assert str(path) not in caught.value.what
+            for secret in ("short", "between", "geheimnis", "the-secret", "xxx"):
+                assert secret not in str(caught.value)
 
 
 @pytest.mark.parametrize("what", ["absent", "folder", "pipe"])
