@@ -1,6 +1,7 @@
 """Environments and answers are those that gunicorn itself makes, whatever was kept of the request before."""
 
 from functools import partial
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
@@ -10,8 +11,9 @@ from gunicorn.http import errors, message, wsgi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.web import wire
 from service.web.replies import Environs, Reply, create
-from service.web.wire import KEPT, Heads, Held, Request
+from service.web.wire import Heads, Held, Request
 
 CONFIG = Config()
 PEER, SERVER = ("127.0.0.1", 4711), ("127.0.0.1", 8000)
@@ -73,25 +75,28 @@ def meant(environ):
     return {name: value for name, value in environ.items() if name not in of_a_request}
 
 
-@pytest.fixture
-def ours():
-    """``ours(head)``: the next request to a worker, with its socket, reply and environment."""
+def worker():
+    """``worker()(head)``: the next request to a worker, with its socket, reply and environment."""
     return partial(begun, partial(create, wsgi.create, Environs()), partial(Request, Heads()))
 
 
-@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
-def test_an_environment_is_gunicorns_whatever_came_before_it(ours, head):
-    *_, expected = begun(wsgi.create, message.Request, head)
-    for before in HEADS.values():
-        *_, environ = ours(before)
-        environ.clear()  # what an application does with it is its own affair
-        for _ in range(2):
-            request, sock, _, environ = ours(head)
-            assert meant(environ) == meant(expected)
-            assert "wsgi.early_hints" not in environ
-            assert environ["wsgi.input"] is request.body
-            assert environ["gunicorn.socket"] is sock
-            environ.clear()
+ours = pytest.fixture(worker, name="ours")
+
+
+def test_an_environment_is_gunicorns_whatever_came_before_it():
+    for name, head in HEADS.items():
+        *_, expected = begun(wsgi.create, message.Request, head)
+        ours = worker()
+        for before, other in HEADS.items():
+            *_, environ = ours(other)
+            environ.clear()  # what an application does with it is its own affair
+            for _ in range(2):
+                request, sock, _, environ = ours(head)
+                assert meant(environ) == meant(expected), (name, before)
+                assert "wsgi.early_hints" not in environ, (name, before)
+                assert environ["wsgi.input"] is request.body, (name, before)
+                assert environ["gunicorn.socket"] is sock, (name, before)
+                environ.clear()
 
 
 def test_the_same_head_has_the_same_made_once(ours, monkeypatch):
@@ -102,16 +107,19 @@ def test_the_same_head_has_the_same_made_once(ours, monkeypatch):
     assert len(made) == 1
 
 
-@pytest.mark.parametrize("peer", [("192.0.2.1", 80), ("::1", 4711, 0, 0), "", b"/socket"], ids=str)
-@pytest.mark.parametrize("server", [SERVER, ("192.0.2.2", 80), "/socket"], ids=str)
+PEERS = [("192.0.2.1", 80), ("::1", 4711, 0, 0), "", b"/socket"]
+SERVERS = [SERVER, ("192.0.2.2", 80), "/socket"]
+
+
 @pytest.mark.parametrize("name", ["a prediction", "a proxy's word"])
-def test_what_depends_on_the_connection_is_its_own(ours, name, peer, server):
-    *_, expected = begun(wsgi.create, message.Request, HEADS[name], peer, server)
-    for _ in range(2):
-        ours(HEADS[name])
+def test_what_depends_on_the_connection_is_its_own(ours, name):
+    for peer, server in product(PEERS, SERVERS):
+        *_, expected = begun(wsgi.create, message.Request, HEADS[name], peer, server)
         for _ in range(2):
-            *_, environ = ours(HEADS[name], peer, server)
-            assert meant(environ) == meant(expected)
+            ours(HEADS[name])
+            for _ in range(2):
+                *_, environ = ours(HEADS[name], peer, server)
+                assert meant(environ) == meant(expected), (peer, server)
 
 
 def test_what_a_proxy_says_of_a_connection_is_not_kept():
@@ -134,14 +142,15 @@ def test_nothing_is_kept_of_a_secret_of_what_is_answered_at_once_and_of_what_is_
     assert environs._kept == {}
 
 
-def test_environments_are_not_kept_without_end():
+def test_environments_are_not_kept_without_end(monkeypatch):
+    monkeypatch.setattr(wire, "KEPT", 50)
     environs, heads = Environs(), Heads()
-    for number in range(2 * KEPT + 1):
+    for number in range(101):
         head = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number
         for _ in range(2):
             *_, environ = begun(partial(create, wsgi.create, environs), partial(Request, heads), head)
             assert environ["PATH_INFO"] == f"/{number}"
-    assert 0 < len(environs._kept) <= KEPT
+    assert 0 < len(environs._kept) <= 50
 
 
 STATUSES = ["200 OK", "404 Not Found", "422 Unprocessable Content", "204 No Content", "304 Not Modified", "500"]
@@ -149,9 +158,10 @@ NAMES = ["Content-Type", "X-Request-ID", "Content-Length", "Allow", "Connection"
 VALUES = ["2", "0", "5", "+2", " 2", "close", "text/csv", " padded\t", "caf\xe9", "", "a\r\nb: c", "\u0661", 7]
 ANSWERS = st.tuples(
     st.sampled_from([*STATUSES, "abc", "20", 200]),
-    st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=4),
+    st.lists(st.sampled_from(list(product(NAMES, VALUES))), max_size=4),
     st.lists(st.sampled_from([b"{}", b"", b"hello", "{}", bytearray(b"{}"), memoryview(b"hello")]), max_size=3),
 )
+ANSWERED = st.lists(st.tuples(st.sampled_from(list(HEADS)), ANSWERS), min_size=4, max_size=4)
 
 
 def sent(reply, sock, answer):
@@ -175,16 +185,22 @@ def _one_second():
         yield
 
 
+@pytest.fixture(scope="module")
+def requests():
+    """What gunicorn reads of each head."""
+    return {name: begun(wsgi.create, message.Request, head)[0] for name, head in HEADS.items()}
+
+
 @pytest.mark.usefixtures("_one_second")
-@settings(max_examples=8 * settings.default.max_examples)
-@given(head=st.sampled_from(list(HEADS.values())), answer=ANSWERS)
-def test_an_answer_is_gunicorns_to_the_byte(head, answer):
-    expected, found = (
-        sent(kind(request, sock, CONFIG), sock, answer)
-        for kind in (wsgi.Response, Reply)
-        for request, sock, *_ in [begun(wsgi.create, message.Request, head)]
-    )
-    assert found == expected
+@settings(max_examples=2 * settings.default.max_examples)
+@given(ANSWERED)
+def test_an_answer_is_gunicorns_to_the_byte(requests, answered):
+    for name, answer in answered:
+        expected, found = (
+            sent(kind(requests[name], sock, CONFIG), sock, answer)
+            for kind, sock in ((wsgi.Response, Socket()), (Reply, Socket()))
+        )
+        assert found == expected, (name, answer)
 
 
 def test_what_is_whole_goes_out_in_one_piece(ours):
