@@ -75,16 +75,19 @@ TEXTS = ["a", '"b,c"', '""', "", '"x""y"z', '" "', '"\n"', 'a"b', "\ufeff", "007
 CELLS = {"s": TEXTS, "i": [*INTEGERS, '"-"7', "--1", "-"], "b": BOOLEANS, "n": NUMBERS, "other": ["x", '"', ""]}
 
 
-@st.composite
-def documents(draw):
-    names = draw(st.permutations(["s", *draw(st.sets(st.sampled_from(["i", "b", "n", "other"])))]))
-    line_end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    rows = draw(st.lists(st.tuples(*(st.sampled_from(CELLS[name]) for name in names)), max_size=3))
-    end = draw(st.sampled_from(["", line_end, line_end * 2]))
-    return (line_end.join(",".join(row) for row in [names, *rows]) + end).encode()
+NAMES = st.lists(st.sampled_from(list(CELLS)), unique=True).map(lambda names: list(dict.fromkeys([*names, "s"])))
+ROWS = st.lists(st.fixed_dictionaries({name: st.sampled_from(cells) for name, cells in CELLS.items()}), max_size=3)
 
 
-@given(documents())
+def document(names, rows, line_end, ends):
+    lines = [names, *([row[name] for name in names] for row in rows)]
+    return (line_end.join(map(",".join, lines)) + line_end * ends).encode()
+
+
+DOCUMENTS = st.builds(document, NAMES, ROWS, st.sampled_from(["\n", "\r\n", "\r"]), st.integers(0, 2))
+
+
+@given(DOCUMENTS)
 def test_typed_values_mean_what_they_mean_to_score(score, body):
     assert served(body) == score(body)
 
@@ -95,10 +98,10 @@ def test_any_bytes_mean_what_they_mean_to_score(score, header, pieces):
     assert served(body) == score(body)
 
 
-@pytest.mark.parametrize("text", NUMBERS)
-def test_a_number_means_what_it_means_to_score(score, text):
-    body = f"s,n\nx,{text}\n".encode()
-    assert served(body) == score(body)
+def test_a_number_means_what_it_means_to_score(score):
+    for text in NUMBERS:
+        body = f"s,n\nx,{text}\n".encode()
+        assert served(body) == score(body), text[:30]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Four formats in, four out: which one is read, which one is answered in, and what each looks like."""
 
 import io
+from itertools import product
 
 import orjson
 import pyarrow as pa
@@ -46,47 +47,44 @@ def post(client, given, rows=ROWS, **headers):
     return client.post("/predict", data=WRITERS[given](rows), content_type=given, headers=headers)
 
 
-@pytest.mark.parametrize("given", MEDIA_TYPES)
-@pytest.mark.parametrize("accept", [None, "*/*", "", ";;;", "*/*;q=0.1"])
-def test_a_request_is_answered_in_kind(client, predictor, given, accept):
-    response = post(client, given, **({} if accept is None else {"Accept": accept}))
-    assert (response.status_code, response.content_type) == (200, given)
-    assert READERS[given](response.data) == predictor.predict_rows(ROWS)
+def test_a_request_is_answered_in_kind(client, predictor, subtests):
+    for given, accept in product(MEDIA_TYPES, [None, "*/*", "", ";;;", "*/*;q=0.1"]):
+        with subtests.test(given=given, accept=accept):
+            response = post(client, given, **({} if accept is None else {"Accept": accept}))
+            assert (response.status_code, response.content_type) == (200, given)
+            assert READERS[given](response.data) == predictor.predict_rows(ROWS)
 
 
-@pytest.mark.parametrize("given", MEDIA_TYPES)
-@pytest.mark.parametrize("wanted", MEDIA_TYPES)
-def test_every_format_answers_every_other_with_the_same_doubles(client, predictor, given, wanted):
-    response = post(client, given, Accept=wanted)
-    assert (response.status_code, response.content_type) == (200, wanted)
-    assert READERS[wanted](response.data) == predictor.predict_rows(ROWS)
+def test_every_format_answers_every_other_with_the_same_doubles(client, predictor, subtests):
+    for given, wanted in product(MEDIA_TYPES, MEDIA_TYPES):
+        with subtests.test(given=given, wanted=wanted):
+            response = post(client, given, Accept=wanted)
+            assert (response.status_code, response.content_type) == (200, wanted)
+            assert READERS[wanted](response.data) == predictor.predict_rows(ROWS)
 
 
-@pytest.mark.parametrize(
-    ("accept", "answered"),
-    [
-        ("text/csv;q=0.5, application/json;q=0.4", CSV),
-        ("application/json, text/csv", JSON),
-        ("text/csv, application/x-ndjson", NDJSON),  # the request's own, of equals
-        ("text/*", CSV),
-        ("application/*", NDJSON),
-        ("image/png, */*;q=0.1", NDJSON),
-        ("application/x-ndjson;q=0, */*", JSON),
-        ("TEXT/CSV", CSV),
-        ("text/csv; header=present", CSV),
-        ("text/html, text/csv;q=0.1", CSV),
-    ],
-)
-def test_accept_chooses_by_quality(client, answered, accept):
-    response = post(client, NDJSON, Accept=accept)
-    assert (response.status_code, response.content_type) == (200, answered)
+def test_accept_chooses_by_quality(client):
+    for accept, answered in {
+        "text/csv;q=0.5, application/json;q=0.4": CSV,
+        "application/json, text/csv": JSON,
+        "text/csv, application/x-ndjson": NDJSON,  # the request's own, of equals
+        "text/*": CSV,
+        "application/*": NDJSON,
+        "image/png, */*;q=0.1": NDJSON,
+        "application/x-ndjson;q=0, */*": JSON,
+        "TEXT/CSV": CSV,
+        "text/csv; header=present": CSV,
+        "text/html, text/csv;q=0.1": CSV,
+    }.items():
+        response = post(client, NDJSON, Accept=accept)
+        assert (response.status_code, response.content_type) == (200, answered), accept
 
 
-@pytest.mark.parametrize("accept", ["text/html", "image/*", "text/csv;q=0", "application/json;q=0, text/*;q=0"])
-def test_where_none_is_acceptable_the_answer_is_406_and_lists_them(client, accept):
-    response = post(client, JSON, Accept=accept)
-    assert (response.status_code, response.content_type) == (406, "application/problem+json")
-    assert all(media_type in response.json["detail"] for media_type in MEDIA_TYPES)
+def test_where_none_is_acceptable_the_answer_is_406_and_lists_them(client):
+    for accept in ("text/html", "image/*", "text/csv;q=0", "application/json;q=0, text/*;q=0"):
+        response = post(client, JSON, Accept=accept)
+        assert (response.status_code, response.content_type) == (406, "application/problem+json"), accept
+        assert all(media_type in response.json["detail"] for media_type in MEDIA_TYPES), accept
 
 
 @pytest.mark.parametrize("wanted", [NDJSON, CSV, ARROW])
@@ -123,32 +121,32 @@ def test_no_rows_are_no_answers_where_a_body_is_rows_and_nothing_else(client, gi
     assert (response.status_code, READERS[given](response.data)) == (200, [])
 
 
-@pytest.mark.parametrize(
-    ("data", "status", "said"),
-    [
-        (b'{"user":"a","hour":1}\n{"user":', 400, "row 2 of the body is not JSON"),
-        (b'{"user":"a","hour":NaN}\n', 400, "row 1 of the body is not JSON"),
-        (b'\xef\xbb\xbf{"user":"a","hour":1}\n', 400, "row 1 of the body is not JSON"),
-        (b'{"user":"a","hour":1}\n\n7\n', 422, "row 2"),
-        (b'{"user":"a","hour":1}\n{"user":"a","hour":"7"}\n', 422, "row 2.hour"),
-        (b'{"user":"a"}', 422, "row 1.hour"),
-        (b'[{"user":"a","hour":1}]', 422, "row 1"),
-        (b'{"instances":[]}', 422, "row 1."),
-        (b"{}\n" * 151, 413, "found 151"),
-        (b"x\n" * 151, 413, "found 151"),
-    ],
-)
-def test_what_is_wrong_with_ndjson_is_said_with_its_row(client, data, status, said):
-    response = client.post("/predict", data=data, content_type=NDJSON)
-    assert response.status_code == status
-    assert said in response.text
+WRONG_LINES = [
+    (b'{"user":"a","hour":1}\n{"user":', 400, "row 2 of the body is not JSON"),
+    (b'{"user":"a","hour":NaN}\n', 400, "row 1 of the body is not JSON"),
+    (b'\xef\xbb\xbf{"user":"a","hour":1}\n', 400, "row 1 of the body is not JSON"),
+    (b'{"user":"a","hour":1}\n\n7\n', 422, "row 2"),
+    (b'{"user":"a","hour":1}\n{"user":"a","hour":"7"}\n', 422, "row 2.hour"),
+    (b'{"user":"a"}', 422, "row 1.hour"),
+    (b'[{"user":"a","hour":1}]', 422, "row 1"),
+    (b'{"instances":[]}', 422, "row 1."),
+    (b"{}\n" * 151, 413, "found 151"),
+    (b"x\n" * 151, 413, "found 151"),
+]
 
 
-@pytest.mark.parametrize("between", ["\n", "\r\n", "\n\n", "\n \t\n"])
-def test_lines_may_end_in_any_way_and_blank_ones_are_passed_over(client, predictor, between):
-    data = between.join(orjson.dumps(row).decode() for row in ROWS) + between
-    response = client.post("/predict", data=data, content_type=NDJSON)
-    assert READERS[NDJSON](response.data) == predictor.predict_rows(ROWS)
+def test_what_is_wrong_with_ndjson_is_said_with_its_row(client):
+    for data, status, said in WRONG_LINES:
+        response = client.post("/predict", data=data, content_type=NDJSON)
+        assert response.status_code == status, data
+        assert said in response.text, data
+
+
+def test_lines_may_end_in_any_way_and_blank_ones_are_passed_over(client, predictor):
+    for between in ("\n", "\r\n", "\n\n", "\n \t\n"):
+        data = between.join(orjson.dumps(row).decode() for row in ROWS) + between
+        response = client.post("/predict", data=data, content_type=NDJSON)
+        assert READERS[NDJSON](response.data) == predictor.predict_rows(ROWS), repr(between)
 
 
 @pytest.mark.parametrize("given", [NDJSON, CSV, ARROW])

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.config import Settings
@@ -45,15 +45,15 @@ REQUESTS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def everywhere(predictor):
     return create_app(Settings(predict_route=VERTEX), predictor=predictor).test_client()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, min_size=1, max_size=5))
 def test_every_protocol_gives_the_predictors_own_doubles(everywhere, predictor, rows):
+    expected = predictor.predict_rows(rows)
     for name, (path, document) in REQUESTS.items():
         response = everywhere.post(path, data=json.dumps(document(rows)), content_type="application/json")
         answer = response.json.get("predictions") or response.json["outputs"]
-        assert answer == predictor.predict_rows(rows), name
+        assert answer == expected, name
