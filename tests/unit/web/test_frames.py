@@ -56,64 +56,65 @@ def test_what_is_no_field_is_left_out(ask, predictor, predict, given):
     assert list(ask(predict, given)) == predictor.predict_rows(ROWS)
 
 
-@pytest.mark.parametrize(
-    ("predict", "given", "expected"),
-    [
-        (predict_records, [ROWS[0], {**ROWS[1], "hour": "7"}], [("key.1.hour", INTEGER, "a string")]),
-        (predict_records, [ROWS[0], 7], [("key.1", "an object", "something else")]),
-        (predict_records, [], [("key", "an array of one or more objects", "an empty array")]),
-        (predict_records, {"user": []}, [("key", "an array of one or more objects", "an object")]),
-        (predict_records, None, [("key", "an array of one or more objects", "null")]),
-        (predict_records, [{"hour": 7}], [("key.0.user", STRING, ABSENT)]),
-        (
-            predict_columns,
-            {**COLUMNS, "hour": [7.0, 1], "price": [1e300, "x"]},
-            [("key.hour.0", INTEGER, "a number"), ("key.price.1", NUMBER, "a string")],
-        ),
-        (predict_columns, {"user": ["a"]}, [("key.hour", INTEGER, ABSENT)]),
-        (
-            predict_columns,
-            {"user": "a", "hour": None},
-            [("key.hour", "an array", "null"), ("key.user", "an array", "a string")],
-        ),
-        (
-            predict_columns,
-            {**COLUMNS, "user": ["a"]},
-            [("key.user", "an array of length 2, as hour has", "one of length 1")],
-        ),
-        (predict_columns, {"user": [], "hour": []}, [("key", "an array of one or more objects", "an empty array")]),
-        (predict_columns, {"user": [["a"]], "hour": [1]}, [("key.user.0", STRING, "an array")]),
-        (predict_columns, 7, [("key", "an object of arrays", "an integer")]),
-        (
-            predict_split,
-            {**SPLIT, "data": [SPLIT["data"][0], ["7", 0, None]]},
-            [("key.data.1.hour", INTEGER, "a string"), ("key.data.1.user", STRING, "an integer")],
-        ),
-        (
-            predict_split,
-            {**SPLIT, "data": [[7, "a", 1.0], [7], 7]},
-            [
-                ("key.data.1", "an array of length 3, as columns has", "one of length 1"),
-                ("key.data.2", "an array of length 3, as columns has", "an integer"),
-            ],
-        ),
-        (predict_split, {"columns": ["user"], "data": [["a"]]}, [("key.columns.hour", INTEGER, ABSENT)]),
-        (
-            predict_split,
-            {"columns": ["user", "hour", "user"], "data": [["a", 1, "b"]]},
-            [("key.columns.user", STRING, "2 columns of this name")],
-        ),
-        (predict_split, {**SPLIT, "data": []}, [("key", "an array of one or more objects", "an empty array")]),
-        (
-            predict_split,
-            {"columns": "user"},
-            [("key.columns", "an array", "a string"), ("key.data", "an array", "nothing")],
-        ),
-        (predict_split, [SPLIT], [("key", "an object with the keys columns and data", "an array")]),
-    ],
-)
-def test_what_is_wrong_is_told_where_it_came(ask, predict, given, expected):
-    assert places(ask, predict, given) == expected
+WRONG = [
+    (predict_records, [ROWS[0], {**ROWS[1], "hour": "7"}], [("key.1.hour", INTEGER, "a string")]),
+    (predict_records, [ROWS[0], 7], [("key.1", "an object", "something else")]),
+    (predict_records, [], [("key", "an array of one or more objects", "an empty array")]),
+    (predict_records, {"user": []}, [("key", "an array of one or more objects", "an object")]),
+    (predict_records, None, [("key", "an array of one or more objects", "null")]),
+    (predict_records, [{"hour": 7}], [("key.0.user", STRING, ABSENT)]),
+    (
+        predict_columns,
+        {**COLUMNS, "hour": [7.0, 1], "price": [1e300, "x"]},
+        [("key.hour.0", INTEGER, "a number"), ("key.price.1", NUMBER, "a string")],
+    ),
+    (predict_columns, {"user": ["a"]}, [("key.hour", INTEGER, ABSENT)]),
+    (
+        predict_columns,
+        {"user": "a", "hour": None},
+        [("key.hour", "an array", "null"), ("key.user", "an array", "a string")],
+    ),
+    (
+        predict_columns,
+        {**COLUMNS, "user": ["a"]},
+        [("key.user", "an array of length 2, as hour has", "one of length 1")],
+    ),
+    (predict_columns, {"user": [], "hour": []}, [("key", "an array of one or more objects", "an empty array")]),
+    (predict_columns, {"user": [["a"]], "hour": [1]}, [("key.user.0", STRING, "an array")]),
+    (predict_columns, 7, [("key", "an object of arrays", "an integer")]),
+    (
+        predict_split,
+        {**SPLIT, "data": [SPLIT["data"][0], ["7", 0, None]]},
+        [("key.data.1.hour", INTEGER, "a string"), ("key.data.1.user", STRING, "an integer")],
+    ),
+    (
+        predict_split,
+        {**SPLIT, "data": [[7, "a", 1.0], [7], 7]},
+        [
+            ("key.data.1", "an array of length 3, as columns has", "one of length 1"),
+            ("key.data.2", "an array of length 3, as columns has", "an integer"),
+        ],
+    ),
+    (predict_split, {"columns": ["user"], "data": [["a"]]}, [("key.columns.hour", INTEGER, ABSENT)]),
+    (
+        predict_split,
+        {"columns": ["user", "hour", "user"], "data": [["a", 1, "b"]]},
+        [("key.columns.user", STRING, "2 columns of this name")],
+    ),
+    (predict_split, {**SPLIT, "data": []}, [("key", "an array of one or more objects", "an empty array")]),
+    (
+        predict_split,
+        {"columns": "user"},
+        [("key.columns", "an array", "a string"), ("key.data", "an array", "nothing")],
+    ),
+    (predict_split, [SPLIT], [("key", "an object with the keys columns and data", "an array")]),
+]
+
+
+def test_what_is_wrong_is_told_where_it_came(ask, subtests):
+    for predict, given, expected in WRONG:
+        with subtests.test(predict.__name__, given=given):
+            assert places(ask, predict, given) == expected
 
 
 @pytest.mark.parametrize(

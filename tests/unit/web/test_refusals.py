@@ -50,8 +50,14 @@ def calls(monkeypatch):
 
 
 @pytest.mark.parametrize("worker_class", [FairWorker, ThreadWorker, SyncWorker])
-@pytest.mark.parametrize(("error", "status"), REFUSED.values(), ids=REFUSED)
-def test_a_refusal_is_a_problem_document_that_repeats_nothing(worker_class, error, status, calls):
+def test_a_refusal_is_a_problem_document_that_repeats_nothing(worker_class, calls, subtests):
+    for name, (error, status) in REFUSED.items():
+        calls.clear()
+        with subtests.test(name):
+            assert_repeats_nothing(worker_class, error, status, calls)
+
+
+def assert_repeats_nothing(worker_class, error, status, calls):
     worker = worker_class.__new__(worker_class)
     worker.cfg = Config()
     worker.log = SimpleNamespace(warning=lambda *_: None, exception=lambda *_: None, debug=lambda *_: None)

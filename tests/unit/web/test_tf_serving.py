@@ -1,6 +1,7 @@
 """TensorFlow Serving's and KServe's ``/v1``: both clients find what they look for, and errors are in their words."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -45,73 +46,76 @@ def test_the_metadata_have_a_tensor_for_each_field(client, path):
     }
 
 
-@pytest.mark.parametrize("path", [f"{MODEL}:predict", f"{VERSION}:predict"])
-@pytest.mark.parametrize(
-    ("body", "key"),
-    [
-        ({"instances": ROWS}, "predictions"),
-        ({"instances": ROWS, "signature_name": "serving_default"}, "predictions"),
-        ({"instances": ROWS, "signature_name": ""}, "predictions"),
-        ({"instances": ROWS, "signature_name": None}, "predictions"),
-        ({"inputs": COLUMNS}, "outputs"),
-        ({"inputs": ROWS}, "predictions"),
-    ],
-)
-def test_rows_are_answered_with_predictions_and_columns_with_outputs(client, predictor, path, body, key):
-    expected = {key: predictor.predict_rows(ROWS), "model": "clicks", "version": "by-hand"}
-    response = client.post(path, json=body)
-    assert (response.status_code, response.content_type, response.json) == (200, "application/json", expected)
+ANSWERED = [
+    ({"instances": ROWS}, "predictions"),
+    ({"instances": ROWS, "signature_name": "serving_default"}, "predictions"),
+    ({"instances": ROWS, "signature_name": ""}, "predictions"),
+    ({"instances": ROWS, "signature_name": None}, "predictions"),
+    ({"inputs": COLUMNS}, "outputs"),
+    ({"inputs": ROWS}, "predictions"),
+]
 
 
-@pytest.mark.parametrize("kind", [None, "", "application/x-www-form-urlencoded", "text/plain", "text/csv"])
-def test_the_body_is_json_whatever_it_is_called(client, kind):
+def test_rows_are_answered_with_predictions_and_columns_with_outputs(client, predictor, subtests):
+    for path, (body, key) in product([f"{MODEL}:predict", f"{VERSION}:predict"], ANSWERED):
+        expected = {key: predictor.predict_rows(ROWS), "model": "clicks", "version": "by-hand"}
+        with subtests.test(path=path, body=body):
+            response = client.post(path, json=body)
+            assert (response.status_code, response.content_type) == (200, "application/json")
+            assert response.json == expected
+
+
+def test_the_body_is_json_whatever_it_is_called(client):
     body = json.dumps({"instances": ROWS})
-    assert client.post(f"{MODEL}:predict", data=body, content_type=kind).status_code == 200
+    for kind in (None, "", "application/x-www-form-urlencoded", "text/plain", "text/csv"):
+        assert client.post(f"{MODEL}:predict", data=body, content_type=kind).status_code == 200, kind
 
 
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
-        ("{", "the body is not JSON: "),
-        ({"instances": [{**ROWS[0], "hour": "7"}]}, "instances.0.hour: expected an integer"),
-        ({"inputs": {**COLUMNS, "hour": [7, "7"]}}, "inputs.hour.1: expected an integer"),
-        ({"inputs": {"user": []}}, "inputs.hour: expected an integer from -2^63 to 2^63-1 or null, found nothing"),
-        ({"instances": [1.0]}, "instances.0: expected an object"),
-        ({"instances": ROWS, "inputs": COLUMNS}, "expected exactly one of the keys instances, inputs, found 2 of them"),
-        ({"instances": ROWS, "signature_name": "x"}, "signature_name: expected serving_default, the only signature"),
-        ({"instances": ROWS, "signature_name": 7}, "signature_name: expected serving_default, the only signature"),
-        ({"examples": ROWS}, "examples: expected one of the keys signature_name, instances, inputs"),
-        ([], "expected an object"),
-    ],
-)
-def test_what_is_wrong_with_a_request_is_a_400_with_the_reason(client, body, error):
-    body = body if isinstance(body, str) else json.dumps(body)
-    response = client.post(f"{MODEL}:predict", data=body, content_type="application/json")
-    assert (response.status_code, response.content_type) == (400, "application/json")
-    assert list(response.json) == ["error"]
-    assert error in response.json["error"]
+WRONG = [
+    ("{", "the body is not JSON: "),
+    ({"instances": [{**ROWS[0], "hour": "7"}]}, "instances.0.hour: expected an integer"),
+    ({"inputs": {**COLUMNS, "hour": [7, "7"]}}, "inputs.hour.1: expected an integer"),
+    ({"inputs": {"user": []}}, "inputs.hour: expected an integer from -2^63 to 2^63-1 or null, found nothing"),
+    ({"instances": [1.0]}, "instances.0: expected an object"),
+    ({"instances": ROWS, "inputs": COLUMNS}, "expected exactly one of the keys instances, inputs, found 2 of them"),
+    ({"instances": ROWS, "signature_name": "x"}, "signature_name: expected serving_default, the only signature"),
+    ({"instances": ROWS, "signature_name": 7}, "signature_name: expected serving_default, the only signature"),
+    ({"examples": ROWS}, "examples: expected one of the keys signature_name, instances, inputs"),
+    ([], "expected an object"),
+]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("POST", "/v1/models/other:predict", 404),
-        ("POST", f"{MODEL}/versions/1:predict", 404),
-        ("GET", "/v1/models/other", 404),
-        ("GET", f"{MODEL}/versions/1", 404),
-        ("GET", f"{MODEL}/versions/1/metadata", 404),
-        ("GET", f"{MODEL}/labels/stable", 404),
-        ("GET", f"{MODEL}:predict", 405),
-        ("GET", "/v1", 404),
-        ("POST", "/v1/models", 405),
-        ("POST", MODEL, 405),
-        ("POST", f"{MODEL}:explain", 405),
-    ],
-)
-def test_another_model_version_or_verb_is_none_that_is_here(client, method, path, status):
-    response = client.open(path, method=method, json={"instances": ROWS} if method == "POST" else None)
-    assert response.status_code == status
-    assert list(response.json) == ["error"]
+def test_what_is_wrong_with_a_request_is_a_400_with_the_reason(client, subtests):
+    for body, error in WRONG:
+        with subtests.test(error):
+            data = body if isinstance(body, str) else json.dumps(body)
+            response = client.post(f"{MODEL}:predict", data=data, content_type="application/json")
+            assert (response.status_code, response.content_type) == (400, "application/json")
+            assert list(response.json) == ["error"]
+            assert error in response.json["error"]
+
+
+OTHERS = [
+    ("POST", "/v1/models/other:predict", 404),
+    ("POST", f"{MODEL}/versions/1:predict", 404),
+    ("GET", "/v1/models/other", 404),
+    ("GET", f"{MODEL}/versions/1", 404),
+    ("GET", f"{MODEL}/versions/1/metadata", 404),
+    ("GET", f"{MODEL}/labels/stable", 404),
+    ("GET", f"{MODEL}:predict", 405),
+    ("GET", "/v1", 404),
+    ("POST", "/v1/models", 405),
+    ("POST", MODEL, 405),
+    ("POST", f"{MODEL}:explain", 405),
+]
+
+
+def test_another_model_version_or_verb_is_none_that_is_here(client, subtests):
+    for method, path, status in OTHERS:
+        with subtests.test(method=method, path=path):
+            response = client.open(path, method=method, json={"instances": ROWS} if method == "POST" else None)
+            assert response.status_code == status
+            assert list(response.json) == ["error"]
 
 
 def test_bounds_and_encodings_hold_here_too(client):

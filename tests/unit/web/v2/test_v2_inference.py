@@ -75,36 +75,37 @@ def test_the_output_is_binary_where_that_is_asked_for(v2, more, binary):
     assert list(struct.unpack("<d", response.data[length:])) == expected
 
 
-@pytest.mark.parametrize(
-    ("document", "place"),
-    [
-        ([], "expected an object with the key inputs, found an array"),
-        ({}, "inputs: expected an array of the model's inputs, found nothing"),
-        ({"inputs": None}, "inputs: expected an array of the model's inputs, found null"),
-        ({"inputs": {}}, "inputs: expected an array of the model's inputs, found an object"),
-        ({"inputs": [7]}, "inputs.0: expected an object"),
-        ({"inputs": [{}]}, "inputs.0.name: expected a string that is not empty, found nothing"),
-        ({"inputs": [{**INPUTS[0], "shape": [1.0]}]}, "inputs.0.shape: expected an array of integers"),
-        ({"inputs": [{**INPUTS[0], "shape": [-1]}]}, "inputs.0.shape: expected an array of integers"),
-        ({"inputs": [{**INPUTS[0], "shape": [True]}]}, "inputs.0.shape: expected an array of integers"),
-        ({"inputs": [{**INPUTS[0], "shape": [2**63]}]}, "inputs.0.shape: expected an array of integers"),
-        ({"inputs": [{**INPUTS[0], "shape": 1}]}, "inputs.0.shape: expected an array of integers"),
-        ({"inputs": [{**INPUTS[0], "datatype": 7}]}, "inputs.0.datatype: expected the name of a datatype"),
-        ({"inputs": [{**INPUTS[0], "data": "x"}]}, "inputs.0.data: expected an array"),
-        ({"inputs": [{**INPUTS[0], "parameters": []}]}, "inputs.0.parameters: expected an object of strings"),
-        ({"inputs": [{**INPUTS[0], "parameters": {"a": [1]}}]}, "found an array in it"),
-        ({"inputs": INPUTS, "id": 7}, "id: expected a string, found an integer"),
-        ({"inputs": INPUTS, "parameters": {"a": {}}}, "parameters: expected an object of strings"),
-        ({"inputs": INPUTS, "parameters": {"binary_data_output": 1}}, "binary_data_output: true or false"),
-        ({"inputs": INPUTS, "outputs": {}}, "outputs: expected an array"),
-        ({"inputs": INPUTS, "outputs": [{}]}, "outputs.0.name: expected the model's output, probability"),
-        ({"inputs": INPUTS, "outputs": [{"name": "p"}]}, "outputs.0.name: expected the model's output, probability"),
-        ({"inputs": INPUTS, "outputs": [{"name": "probability"}] * 2}, "found 2 of them"),
-        ({"inputs": INPUTS * 5_001}, "inputs: expected an array of the model's inputs, found 10002 of them"),
-    ],
-)
-def test_an_envelope_that_is_none_is_refused_with_its_place(v2, document, place):
-    assert place in v2.error(v2.post(json.dumps(document)), 422)
+NO_ENVELOPES = [
+    ([], "expected an object with the key inputs, found an array"),
+    ({}, "inputs: expected an array of the model's inputs, found nothing"),
+    ({"inputs": None}, "inputs: expected an array of the model's inputs, found null"),
+    ({"inputs": {}}, "inputs: expected an array of the model's inputs, found an object"),
+    ({"inputs": [7]}, "inputs.0: expected an object"),
+    ({"inputs": [{}]}, "inputs.0.name: expected a string that is not empty, found nothing"),
+    ({"inputs": [{**INPUTS[0], "shape": [1.0]}]}, "inputs.0.shape: expected an array of integers"),
+    ({"inputs": [{**INPUTS[0], "shape": [-1]}]}, "inputs.0.shape: expected an array of integers"),
+    ({"inputs": [{**INPUTS[0], "shape": [True]}]}, "inputs.0.shape: expected an array of integers"),
+    ({"inputs": [{**INPUTS[0], "shape": [2**63]}]}, "inputs.0.shape: expected an array of integers"),
+    ({"inputs": [{**INPUTS[0], "shape": 1}]}, "inputs.0.shape: expected an array of integers"),
+    ({"inputs": [{**INPUTS[0], "datatype": 7}]}, "inputs.0.datatype: expected the name of a datatype"),
+    ({"inputs": [{**INPUTS[0], "data": "x"}]}, "inputs.0.data: expected an array"),
+    ({"inputs": [{**INPUTS[0], "parameters": []}]}, "inputs.0.parameters: expected an object of strings"),
+    ({"inputs": [{**INPUTS[0], "parameters": {"a": [1]}}]}, "found an array in it"),
+    ({"inputs": INPUTS, "id": 7}, "id: expected a string, found an integer"),
+    ({"inputs": INPUTS, "parameters": {"a": {}}}, "parameters: expected an object of strings"),
+    ({"inputs": INPUTS, "parameters": {"binary_data_output": 1}}, "binary_data_output: true or false"),
+    ({"inputs": INPUTS, "outputs": {}}, "outputs: expected an array"),
+    ({"inputs": INPUTS, "outputs": [{}]}, "outputs.0.name: expected the model's output, probability"),
+    ({"inputs": INPUTS, "outputs": [{"name": "p"}]}, "outputs.0.name: expected the model's output, probability"),
+    ({"inputs": INPUTS, "outputs": [{"name": "probability"}] * 2}, "found 2 of them"),
+    ({"inputs": INPUTS * 5_001}, "inputs: expected an array of the model's inputs, found 10002 of them"),
+]
+
+
+def test_an_envelope_that_is_none_is_refused_with_its_place(v2, subtests):
+    for document, place in NO_ENVELOPES:
+        with subtests.test(place):
+            assert place in v2.error(v2.post(json.dumps(document)), 422)
 
 
 @pytest.mark.parametrize("parameter", ["classification", "shared_memory_region"])
@@ -113,15 +114,16 @@ def test_an_output_is_not_given_otherwise_than_it_was_asked_for(v2, parameter):
     assert f"found {parameter}" in v2.error(v2.infer(ROW, outputs=outputs), 422)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        *(b"", b"{", b"\xff", b"\xef\xbb\xbf{}", b'{"inputs": NaN}', '{"inputs": []}'.encode("utf-16"), b"[" * 100_000),
-        *(b'{"inputs": [1e999]}', rb'{"inputs": ["\ud800"]}', b'{"inputs": []}}', b"1" + b"0" * 5_000),
-    ],
-)
-def test_what_is_not_json_is_400(v2, body):
-    assert "not JSON" in v2.error(v2.post(body), 400)
+NO_JSON = [
+    *(b"", b"{", b"\xff", b"\xef\xbb\xbf{}", b'{"inputs": NaN}', '{"inputs": []}'.encode("utf-16"), b"[" * 100_000),
+    *(b'{"inputs": [1e999]}', rb'{"inputs": ["\ud800"]}', b'{"inputs": []}}', b"1" + b"0" * 5_000),
+]
+
+
+def test_what_is_not_json_is_400(v2, subtests):
+    for body in NO_JSON:
+        with subtests.test(body=body[:30]):
+            assert "not JSON" in v2.error(v2.post(body), 400)
 
 
 def test_a_body_that_is_compressed_is_refused(v2):

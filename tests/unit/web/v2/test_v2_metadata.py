@@ -1,5 +1,7 @@
 """What the service says of itself, of its model and of its health, by the protocol."""
 
+from itertools import product
+
 import pytest
 
 from service import __version__
@@ -19,38 +21,39 @@ MODEL = {
 }
 
 
-@pytest.mark.parametrize(
-    ("path", "document"),
-    [
-        ("/v2", {"name": "andon", "version": __version__, "extensions": ["binary_tensor_data"]}),
-        ("/v2/health/live", {"live": True}),
-        ("/v2/health/ready", {"ready": True}),
-        ("/v2/models/rides", MODEL),
-        ("/v2/models/rides/versions/by-hand", MODEL),
-        ("/v2/models/rides/ready", {"name": "rides", "ready": True}),
-        ("/v2/models/rides/versions/by-hand/ready", {"name": "rides", "ready": True}),
-    ],
-)
-def test_what_there_is_is_said(v2, path, document):
-    response = v2.http.get(path)
-    assert (response.status_code, response.json) == (200, document)
-    assert response.content_type == "application/json"
-    assert response.cache_control.no_store
+SAID = [
+    ("/v2", {"name": "andon", "version": __version__, "extensions": ["binary_tensor_data"]}),
+    ("/v2/health/live", {"live": True}),
+    ("/v2/health/ready", {"ready": True}),
+    ("/v2/models/rides", MODEL),
+    ("/v2/models/rides/versions/by-hand", MODEL),
+    ("/v2/models/rides/ready", {"name": "rides", "ready": True}),
+    ("/v2/models/rides/versions/by-hand/ready", {"name": "rides", "ready": True}),
+]
 
 
-@pytest.mark.parametrize("end", ["", "/ready", "/infer"])
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("/v2/models/other", "no model of this name answers here; rides does"),
-        ("/v2/models/other/versions/by-hand", "no model of this name answers here; rides does"),
-        ("/v2/models/rides/versions/other", "this version does not answer; by-hand does"),
-        ("/v2/models/Rides", "no model of this name answers here; rides does"),
-    ],
-)
-def test_another_model_or_version_is_not_found(v2, path, end, text):
-    response = v2.http.post(path + end) if end == "/infer" else v2.http.get(path + end)
-    assert v2.error(response, 404) == text
+def test_what_there_is_is_said(v2, subtests):
+    for path, document in SAID:
+        with subtests.test(path=path):
+            response = v2.http.get(path)
+            assert (response.status_code, response.json) == (200, document)
+            assert response.content_type == "application/json"
+            assert response.cache_control.no_store
+
+
+OTHERS = {
+    "/v2/models/other": "no model of this name answers here; rides does",
+    "/v2/models/other/versions/by-hand": "no model of this name answers here; rides does",
+    "/v2/models/rides/versions/other": "this version does not answer; by-hand does",
+    "/v2/models/Rides": "no model of this name answers here; rides does",
+}
+
+
+def test_another_model_or_version_is_not_found(v2, subtests):
+    for (path, text), end in product(OTHERS.items(), ["", "/ready", "/infer"]):
+        with subtests.test(path=path + end):
+            response = v2.http.post(path + end) if end == "/infer" else v2.http.get(path + end)
+            assert v2.error(response, 404) == text
 
 
 @pytest.mark.parametrize(
