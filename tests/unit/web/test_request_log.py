@@ -186,12 +186,13 @@ def test_a_request_that_can_not_be_written_spoils_no_other(make, folder, predict
 
 
 def test_many_rows_are_cut_into_files_of_whole_lines(make, folder, predictor):
-    rows = [{"user": f"u{index}", "hour": index % 24} for index in range(3_000)]
+    rows = [{"user": f"u{index}".ljust(300), "hour": index % 24} for index in range(1_000)]
     log = make(most_bytes=2**16, most_files=100)
     log.predicted(Call({}), predictor, np.asarray(predictor.predict_rows(rows)), lambda: rows)
     log.close()
-    assert [line["instance"] for line in written(folder)] == rows
-    assert [line["probability"] for line in written(folder)] == predictor.predict_rows(rows)
+    lines = written(folder)
+    assert [line["instance"] for line in lines] == rows
+    assert [line["probability"] for line in lines] == predictor.predict_rows(rows)
     sizes = [path.stat().st_size for path in folder.glob("*.ndjson")]
     assert len(sizes) > 5
     assert max(sizes) <= 2**16

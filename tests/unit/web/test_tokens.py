@@ -124,24 +124,24 @@ def test_a_path_that_only_looks_like_theirs_does(users):
         assert refusal is not None and refusal.status == 401, path
 
 
-@pytest.mark.parametrize(
-    ("settings", "path", "statuses"),
-    [
-        (("tokens",), "/predict", {None: 401, USER: 200, OPERATOR: 401}),
-        (("tokens",), "/metrics", {None: 401, USER: 404, OPERATOR: 401}),  # nothing is open by having been forgotten
-        (("tokens",), "/admin/x", {None: 401, USER: 404, OPERATOR: 401}),
-        (("admin_tokens",), "/predict", {None: 200, USER: 200, OPERATOR: 200}),
-        (("admin_tokens",), "/metrics", {None: 401, USER: 401, OPERATOR: 404}),
-        (("tokens", "admin_tokens"), "/predict", {None: 401, USER: 200, OPERATOR: 403}),
-        (("tokens", "admin_tokens"), "/metrics", {None: 401, USER: 403, OPERATOR: 404}),
-        ((), "/predict", {None: 200, USER: 200, OPERATOR: 200}),
-        ((), "/metrics", {None: 404, USER: 404, OPERATOR: 404}),
-    ],
-)
-def test_what_each_file_guards(ask, settings, path, statuses):
-    for token, status in statuses.items():
-        response = ask(path, None if token is None else f"Bearer {token}", *settings)
-        assert _status(response) == _open(status), token
+GUARDED = [
+    (("tokens",), "/predict", {None: 401, USER: 200, OPERATOR: 401}),
+    (("tokens",), "/metrics", {None: 401, USER: 404, OPERATOR: 401}),  # nothing is open by having been forgotten
+    (("tokens",), "/admin/x", {None: 401, USER: 404, OPERATOR: 401}),
+    (("admin_tokens",), "/predict", {None: 200, USER: 200, OPERATOR: 200}),
+    (("admin_tokens",), "/metrics", {None: 401, USER: 401, OPERATOR: 404}),
+    (("tokens", "admin_tokens"), "/predict", {None: 401, USER: 200, OPERATOR: 403}),
+    (("tokens", "admin_tokens"), "/metrics", {None: 401, USER: 403, OPERATOR: 404}),
+    ((), "/predict", {None: 200, USER: 200, OPERATOR: 200}),
+    ((), "/metrics", {None: 404, USER: 404, OPERATOR: 404}),
+]
+
+
+def test_what_each_file_guards(ask):
+    for settings, path, statuses in GUARDED:
+        for token, status in statuses.items():
+            response = ask(path, None if token is None else f"Bearer {token}", *settings)
+            assert _status(response) == _open(status), (settings, path, token)
 
 
 def _status(response):

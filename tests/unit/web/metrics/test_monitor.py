@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 
 from service.live import Status
+from service.store import Store
 from service.web.calls import Call
 from service.web.metrics.counters import Counters
 from service.web.metrics.monitor import MOST_AT_ONCE, Budget, Monitor
 from service.web.metrics.sheets import of_one_process
 
 
-@pytest.fixture
-def artefact(store, blessed):
-    return store.load(blessed(0))
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory, content):
+    store = Store(tmp_path_factory.mktemp("monitored") / "store")
+    return store.load(store.add(**content(0)))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ VALUES = {
     "n": st.floats(allow_nan=False, allow_infinity=False),
 }
 ROWS = st.lists(
-    st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()}), min_size=1, max_size=6
+    st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()}), min_size=1, max_size=5
 )
 
 
