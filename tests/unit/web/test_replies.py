@@ -191,16 +191,25 @@ def requests():
     return {name: begun(wsgi.create, message.Request, head)[0] for name, head in HEADS.items()}
 
 
+def assert_same(request, answer):
+    expected, found = (
+        sent(kind(request, sock, CONFIG), sock, answer) for kind, sock in ((wsgi.Response, Socket()), (Reply, Socket()))
+    )
+    assert found == expected, (request.uri, answer)
+
+
 @pytest.mark.usefixtures("_one_second")
 @settings(max_examples=2 * settings.default.max_examples)
 @given(ANSWERED)
 def test_an_answer_is_gunicorns_to_the_byte(requests, answered):
     for name, answer in answered:
-        expected, found = (
-            sent(kind(requests[name], sock, CONFIG), sock, answer)
-            for kind, sock in ((wsgi.Response, Socket()), (Reply, Socket()))
-        )
-        assert found == expected, (name, answer)
+        assert_same(requests[name], answer)
+
+
+@pytest.mark.usefixtures("_one_second")
+def test_every_header_goes_out_as_gunicorns(requests):
+    for header in product(NAMES, VALUES):
+        assert_same(requests["a prediction"], ("200 OK", [header], [b"{}"]))
 
 
 def test_what_is_whole_goes_out_in_one_piece(ours):
