@@ -74,6 +74,7 @@ def test_keys_beside_objects_that_the_model_does_not_use_are_counted_too(bounded
 def test_escapes_hide_no_length(bounded, escape):
     body = b'{"instances": [{"hour": 7, "user": "%b"}]}' % (escape * (LONGEST + 1)).encode()
     assert bounded.post("/predict", data=body, content_type="application/json").status_code == 422
+    assert not surely_kept(body, 2, SimpleNamespace(max_value_bytes=LONGEST, max_columns=1_000))
 
 
 VALUE = st.text('a"\\{}:ü ', max_size=140) | st.integers() | st.none() | st.just({"k": "v"})
