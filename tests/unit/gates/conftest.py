@@ -1,21 +1,19 @@
 """Anything that may stand where a document should: whole, or in some places of a sound one."""
 
 import copy
+import math
 from datetime import date
 
 import pytest
 from hypothesis import strategies as st
 
+HUGE = [2**63, 2**64, -(2**63) - 1, -(2**70), 10**400, -(10**400)]
+NUMBERS = [-3, -1, 0, 1, 2, 3, *HUGE, -0.0, 5e-324, 0.5, 1.0, -1.5, 1e308, math.nan, math.inf, -math.inf]
+TEXTS = ["", " ", "x", "é", "\x00", "\ud800", "min", "waived", "first release"]
+KEYS = ["min", "max", "field", "auc", "change", "", "_schema", "\ud800", "a.b"]
 ANYTHING = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-3, 3)
-    | st.sampled_from([2**63, 2**64, -(2**70), 10**400, -(10**400), date(2013, 1, 1)])
-    | st.floats()
-    | st.text(max_size=3)
-    | st.sampled_from(["\ud800", "min", "waived", "first release"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["min", "max", "field", "auc", "change", "", "_schema", "\ud800", "a.b"]), inner),
+    st.sampled_from([None, False, True, date(2013, 1, 1), *NUMBERS, *TEXTS]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
     max_leaves=6,
 )
 
@@ -41,21 +39,24 @@ def places():
 
 @pytest.fixture(scope="session")
 def put():
-    """``put(document, path, value)``: a copy with another value at a path. ``put.absent`` takes it away."""
+    """``put(document, path, value)``: one with another value at a path; the rest of it is shared with the document.
+
+    ``put.absent`` takes the value away.
+    """
 
     def make(document, path, value):
-        changed = copy.deepcopy(document)
         if not path:
             return value
-        place = changed
-        for key in path[:-1]:
-            place = place[key]
-        if value is make.absent:
-            del place[path[-1]]
-        elif isinstance(place, list) and path[-1] == len(place):
-            place.append(value)
+        key, *rest = path
+        changed = copy.copy(document)
+        if rest:
+            changed[key] = make(document[key], rest, value)
+        elif value is make.absent:
+            del changed[key]
+        elif isinstance(changed, list) and key == len(changed):
+            changed.append(value)
         else:
-            place[path[-1]] = value
+            changed[key] = value
         return changed
 
     make.absent = object()
@@ -63,15 +64,16 @@ def put():
 
 
 @pytest.fixture(scope="session")
-def damaged(anything, places, put):
-    """``damaged(data, document)``: a copy with a few places taken away, swapped or overwritten, as ``data`` has it."""
+def damaged(places, put):
+    """``damaged(data, document)``: what becomes of it as one place after the other is taken away or overwritten."""
+    values = ANYTHING | st.just(put.absent)
+    edits = st.lists(st.tuples(st.integers(0, 9_999), values), min_size=1, max_size=4)
 
     def make(data, document):
-        for _ in range(data.draw(st.integers(1, 3))):
+        for number, value in data.draw(edits):
             paths = list(places(document))
-            path = data.draw(st.sampled_from(paths))
-            values = anything | st.just(put.absent) if path else anything
-            document = put(document, path, data.draw(values))
-        return document
+            path = paths[number % len(paths)]
+            document = put(document, path, None if value is put.absent and not path else value)
+            yield document
 
     return make

@@ -13,53 +13,50 @@ NUMBERS = st.floats() | st.integers(-(2**70), 2**70) | st.sampled_from([10**400,
 ENDS = st.none() | st.floats(allow_nan=False) | st.integers(-(2**70), 2**70)
 
 
-@pytest.mark.parametrize(
-    ("bound", "value", "holds"),
-    [
-        (Bound(low=0.5), 0.5, True),
-        (Bound(low=0.5), math.nextafter(0.5, 0), False),
-        (Bound(low=0.5), math.nextafter(0.5, 1), True),
-        (Bound(low=0.5, strict=True), 0.5, False),
-        (Bound(low=0.5, strict=True), math.nextafter(0.5, 1), True),
-        (Bound(high=0.5), 0.5, True),
-        (Bound(high=0.5), math.nextafter(0.5, 1), False),
-        (Bound(high=0.5, strict=True), 0.5, False),
-        (Bound(high=0.5, strict=True), math.nextafter(0.5, 0), True),
-        (Bound(low=0.8, high=1.25), 0.8, True),
-        (Bound(low=0.8, high=1.25), 1.25, True),
-        (Bound(low=0.8, high=1.25), 0.79, False),
-        (Bound(low=0.8, high=1.25), 1.26, False),
-        (Bound(low=0.8, high=1.25, strict=True), 0.8, False),
-        (Bound(low=0.8, high=1.25, strict=True), 1.25, False),
-        (Bound(low=1.0, high=1.0), 1.0, True),
-        (Bound(low=1.0, high=1.0, strict=True), 1.0, False),
-        (Bound(low=2, high=1), 1.5, False),
-        (Bound(low=0.0), 0.0, True),
-        (Bound(high=0.0), -0.0, True),
-        (Bound(low=0.0, strict=True), 0.0, False),
-        (Bound(low=0.0, strict=True), 5e-324, True),
-        (Bound(low=0.5), math.inf, True),
-        (Bound(high=0.5), -math.inf, True),
-        (Bound(high=0.5), math.inf, False),
-        (Bound(low=2**53 + 1), 2**53, False),
-        (Bound(low=0.5), 10**400, True),
-        (Bound(high=0.5), 10**400, False),
-        (Bound(), -1e308, True),
-    ],
-)
-def test_a_bound_holds_on_its_edge_unless_it_is_strict(bound, value, holds):
-    assert bound.holds(value) is holds
+HOLDS = [
+    (Bound(low=0.5), 0.5, True),
+    (Bound(low=0.5), math.nextafter(0.5, 0), False),
+    (Bound(low=0.5), math.nextafter(0.5, 1), True),
+    (Bound(low=0.5, strict=True), 0.5, False),
+    (Bound(low=0.5, strict=True), math.nextafter(0.5, 1), True),
+    (Bound(high=0.5), 0.5, True),
+    (Bound(high=0.5), math.nextafter(0.5, 1), False),
+    (Bound(high=0.5, strict=True), 0.5, False),
+    (Bound(high=0.5, strict=True), math.nextafter(0.5, 0), True),
+    (Bound(low=0.8, high=1.25), 0.8, True),
+    (Bound(low=0.8, high=1.25), 1.25, True),
+    (Bound(low=0.8, high=1.25), 0.79, False),
+    (Bound(low=0.8, high=1.25), 1.26, False),
+    (Bound(low=0.8, high=1.25, strict=True), 0.8, False),
+    (Bound(low=0.8, high=1.25, strict=True), 1.25, False),
+    (Bound(low=1.0, high=1.0), 1.0, True),
+    (Bound(low=1.0, high=1.0, strict=True), 1.0, False),
+    (Bound(low=2, high=1), 1.5, False),
+    (Bound(low=0.0), 0.0, True),
+    (Bound(high=0.0), -0.0, True),
+    (Bound(low=0.0, strict=True), 0.0, False),
+    (Bound(low=0.0, strict=True), 5e-324, True),
+    (Bound(low=0.5), math.inf, True),
+    (Bound(high=0.5), -math.inf, True),
+    (Bound(high=0.5), math.inf, False),
+    (Bound(low=2**53 + 1), 2**53, False),
+    (Bound(low=0.5), 10**400, True),
+    (Bound(high=0.5), 10**400, False),
+    (Bound(), -1e308, True),
+]
 
 
-@given(low=ENDS, high=ENDS, strict=st.booleans())
-def test_nan_keeps_no_bound(low, high, strict):
+def test_a_bound_holds_on_its_edge_unless_it_is_strict(subtests):
+    for bound, value, holds in HOLDS:
+        with subtests.test(bound=str(bound), value=value):
+            assert bound.holds(value) is holds
+
+
+@given(low=ENDS, high=ENDS, value=NUMBERS, strict=st.booleans())
+def test_nan_keeps_no_bound_and_nothing_keeps_a_bound_that_is_nan(low, high, value, strict):
     assert not Bound(low=low, high=high, strict=strict).holds(math.nan)
-
-
-@given(value=NUMBERS, strict=st.booleans())
-@pytest.mark.parametrize("ends", [{"low": math.nan}, {"high": math.nan}, {"low": -1e300, "high": math.nan}])
-def test_nothing_keeps_a_bound_that_is_nan(ends, value, strict):
-    assert not Bound(**ends, strict=strict).holds(value)
+    for ends in ({"low": math.nan}, {"high": math.nan}, {"low": -1e300, "high": math.nan}):
+        assert not Bound(**ends, strict=strict).holds(value), ends
 
 
 @given(low=ENDS, high=ENDS, value=NUMBERS)
@@ -68,20 +65,20 @@ def test_a_strict_bound_is_the_other_one_without_its_ends(low, high, value):
     assert strict is (loose and value not in (low, high))
 
 
-@pytest.mark.parametrize(
-    ("bound", "text"),
-    [
-        (Bound(low=0.5), ">= 0.5"),
-        (Bound(high=1.0, strict=True), "< 1"),
-        (Bound(low=0.8, high=1.25), ">= 0.8 and <= 1.25"),
-        (Bound(low=0, high=2, strict=True), "> 0 and < 2"),
-        (Bound(low=0.12345678901), ">= 0.12345678901"),
-        (Bound(high=16_000_000), "<= 16,000,000"),
-        (Bound(high=-0.0), "<= -0"),
-    ],
-)
-def test_a_bound_says_what_it_asks_with_all_its_digits(bound, text):
-    assert str(bound) == text
+SAID = [
+    (Bound(low=0.5), ">= 0.5"),
+    (Bound(high=1.0, strict=True), "< 1"),
+    (Bound(low=0.8, high=1.25), ">= 0.8 and <= 1.25"),
+    (Bound(low=0, high=2, strict=True), "> 0 and < 2"),
+    (Bound(low=0.12345678901), ">= 0.12345678901"),
+    (Bound(high=16_000_000), "<= 16,000,000"),
+    (Bound(high=-0.0), "<= -0"),
+]
+
+
+def test_a_bound_says_what_it_asks_with_all_its_digits():
+    for bound, text in SAID:
+        assert str(bound) == text
 
 
 def check(value, low=None, high=None, strict=False, **options):
@@ -90,33 +87,34 @@ def check(value, low=None, high=None, strict=False, **options):
     )
 
 
-@pytest.mark.parametrize("value", [None, math.nan, 0.5, 0.4, -math.inf, math.inf, 10**400])
-def test_a_check_passes_only_with_a_finite_value_that_keeps_its_bound(value):
+def test_a_check_passes_only_with_a_finite_value_that_keeps_its_bound():
     assert check(0.6, low=0.5, strict=True).passed
-    assert not check(value, low=0.5, strict=True).passed
+    for value in (None, math.nan, 0.5, 0.4, -math.inf, math.inf, 10**400):
+        assert not check(value, low=0.5, strict=True).passed, value
     with pytest.raises(TypeError):
-        check(value, low=0.5, passed=True)
+        check(0.6, low=0.5, passed=True)
 
 
-@pytest.mark.parametrize(
-    ("interval", "passed"),
-    [
-        (None, True),
-        ((-0.01, 0.01), True),
-        ((-0.01, 0.02), True),
-        ((0.01, 0.02), True),
-        ((-0.01, 0.0201), False),
-        ((0.0201, 0.03), False),
-        ((-9.0, 9.0), False),
-        ((0.0, math.inf), False),
-        ((-math.inf, 0.0), False),
-        ((math.nan, 0.0), False),
-        ((0.0, math.nan), False),
-        ((None, 0.0), False),
-    ],
-)
-def test_all_of_an_interval_must_keep_the_bound(interval, passed):
-    assert check(0.0, high=0.02, interval=interval).passed is passed
+INTERVALS = [
+    (None, True),
+    ((-0.01, 0.01), True),
+    ((-0.01, 0.02), True),
+    ((0.01, 0.02), True),
+    ((-0.01, 0.0201), False),
+    ((0.0201, 0.03), False),
+    ((-9.0, 9.0), False),
+    ((0.0, math.inf), False),
+    ((-math.inf, 0.0), False),
+    ((math.nan, 0.0), False),
+    ((0.0, math.nan), False),
+    ((None, 0.0), False),
+]
+
+
+def test_all_of_an_interval_must_keep_the_bound(subtests):
+    for interval, passed in INTERVALS:
+        with subtests.test(interval=interval, passed=passed):
+            assert check(0.0, high=0.02, interval=interval).passed is passed
 
 
 def test_an_interval_without_a_value_passes_nothing():
@@ -130,24 +128,26 @@ def test_both_ends_of_a_bound_are_asked_of_both_ends_of_an_interval():
     assert not check(0.0, low=-0.1, high=0.1, interval=(-0.1, 0.11)).passed
 
 
-@pytest.mark.parametrize(("rows", "passed"), [(None, True), (1, True), (0, False), (-1, False)])
-def test_what_was_measured_on_no_rows_passes_nothing(rows, passed):
-    assert check(0.6, low=0.5, rows=rows).passed is passed
+def test_what_was_measured_on_no_rows_passes_nothing(subtests):
+    for rows, passed in [(None, True), (1, True), (0, False), (-1, False)]:
+        with subtests.test(rows=rows, passed=passed):
+            assert check(0.6, low=0.5, rows=rows).passed is passed
 
 
-@pytest.mark.parametrize(
-    ("found", "verdict", "passed"),
-    [
-        (check(0.6, low=0.5), "passed", True),
-        (check(0.4, low=0.5), "FAILED", False),
-        (check(None, low=0.5), "FAILED", False),
-        (check(0.6, low=0.5, waived="first release"), "waived", True),
-        (check(None, low=0.5, waived="first release"), "waived", True),
-        (check(0, low=9, rows=0, waived="few"), "waived", True),
-    ],
-)
-def test_a_waived_check_passes_and_says_that_it_was_waived(found, verdict, passed):
-    assert (found.verdict, found.passed) == (verdict, passed)
+VERDICTS = [
+    (check(0.6, low=0.5), "passed", True),
+    (check(0.4, low=0.5), "FAILED", False),
+    (check(None, low=0.5), "FAILED", False),
+    (check(0.6, low=0.5, waived="first release"), "waived", True),
+    (check(None, low=0.5, waived="first release"), "waived", True),
+    (check(0, low=9, rows=0, waived="few"), "waived", True),
+]
+
+
+def test_a_waived_check_passes_and_says_that_it_was_waived(subtests):
+    for found, verdict, passed in VERDICTS:
+        with subtests.test(value=found.value, waived=found.waived):
+            assert (found.verdict, found.passed) == (verdict, passed)
 
 
 def test_a_check_is_called_by_its_metric_and_its_slice():
@@ -175,21 +175,22 @@ def test_a_check_is_a_plain_document_with_its_verdict():
     assert (bare["interval"], bare["rows"], bare["slice"], bare["note"], bare["waived"]) == (None, None, "", "", "")
 
 
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        (0.5, 0.5),
-        (0, 0),
-        (-1e308, -1e308),
-        (None, None),
-        (math.nan, None),
-        (math.inf, None),
-        (-math.inf, None),
-        (10**400, None),
-    ],
-)
-def test_what_is_no_finite_number_is_no_value(value, found):
-    assert measured(value) == found
+MEASURED = [
+    (0.5, 0.5),
+    (0, 0),
+    (-1e308, -1e308),
+    (None, None),
+    (math.nan, None),
+    (math.inf, None),
+    (-math.inf, None),
+    (10**400, None),
+]
+
+
+def test_what_is_no_finite_number_is_no_value(subtests):
+    for value, found in MEASURED:
+        with subtests.test(value=value, found=found):
+            assert measured(value) == found
 
 
 def test_the_gates_are_those_of_the_report():

@@ -72,24 +72,25 @@ def test_the_digest_depends_on_the_document_only():
     assert loaded(json.loads(json.dumps(DOCUMENT))).sha256 == DIGEST
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        (("auc", "min"), 0.61),
-        (("log_loss", "min"), 0.0),
-        (("log_loss",), {"max_": 0.5}),
-        (("slices", 0, "values"), ["EWR"]),
-        (("slices", 0, "values"), ["Zürich", "EWR"]),
-        (("slices", 1, "seen"), "tail"),
-        (("slices", 1, "min_rows"), 100),
-        (("change",), {"confidence": 0.9}),
-        (("schema",), {"breaking": False}),
-        (("data", "fields", "hour"), {"missing": {"max": 0.1}}),
-    ],
-)
-def test_another_document_has_another_digest(put, path, value):
-    changed = Contract(name="gate.toml", document=put(DOCUMENT, path, value))
-    assert changed.sha256 != DIGEST
+OTHERS = [
+    (("auc", "min"), 0.61),
+    (("log_loss", "min"), 0.0),
+    (("log_loss",), {"max_": 0.5}),
+    (("slices", 0, "values"), ["EWR"]),
+    (("slices", 0, "values"), ["Zürich", "EWR"]),
+    (("slices", 1, "seen"), "tail"),
+    (("slices", 1, "min_rows"), 100),
+    (("change",), {"confidence": 0.9}),
+    (("schema",), {"breaking": False}),
+    (("data", "fields", "hour"), {"missing": {"max": 0.1}}),
+]
+
+
+def test_another_document_has_another_digest(put, subtests):
+    for path, value in OTHERS:
+        with subtests.test(path=path, value=value):
+            changed = Contract(name="gate.toml", document=put(DOCUMENT, path, value))
+            assert changed.sha256 != DIGEST
 
 
 def test_what_becomes_of_the_document_afterwards_changes_no_contract():
@@ -158,99 +159,104 @@ BOOLEAN = "true, false or null"
 NUMBER = "a finite number or null"
 
 
-@pytest.mark.parametrize(
-    ("field", "before", "after"),
-    [
-        ("origin", "EWR", "LGA"),
-        ("origin", "", "EWR"),
-        ("hour", -(2**63), 2**63 - 1),
-        ("holiday", False, True),
-        ("temp", -5, 31.5),
-        ("temp", 10.5, math.nextafter(10.5, 0)),
-        ("seats", 1, 10**30),
-    ],
-)
-def test_a_direction_leads_from_a_value_of_its_field_to_another(schema, field, before, after):
-    with_directions(direction(field, before, after), direction(field, after, before)).check_fields(schema)
+DIRECTIONS = [
+    ("origin", "EWR", "LGA"),
+    ("origin", "", "EWR"),
+    ("hour", -(2**63), 2**63 - 1),
+    ("holiday", False, True),
+    ("temp", -5, 31.5),
+    ("temp", 10.5, math.nextafter(10.5, 0)),
+    ("seats", 1, 10**30),
+]
 
 
-@pytest.mark.parametrize(
-    ("field", "good", "bad", "expected", "found"),
-    [
-        ("origin", "EWR", 7, STRING, "an integer"),
-        ("origin", "EWR", True, STRING, "a boolean"),
-        ("origin", "EWR", "\ud800", STRING, "a lone surrogate"),
-        ("hour", 6, "7", INTEGER, "a string"),
-        ("hour", 6, 7.0, INTEGER, "a number"),
-        ("hour", 6, 2**63, INTEGER, "an integer out of range"),
-        ("hour", 6, True, INTEGER, "a boolean"),
-        ("holiday", True, 0, BOOLEAN, "an integer"),
-        ("holiday", True, "false", BOOLEAN, "a string"),
-        ("temp", 0.1, "0.5", NUMBER, "a string"),
-        ("temp", 0.1, False, NUMBER, "a boolean"),
-        ("temp", 0.1, math.nan, NUMBER, "NaN or an infinity"),
-        ("temp", 0.1, -math.inf, NUMBER, "NaN or an infinity"),
-        ("temp", 0.1, 10**400, NUMBER, "an integer out of range"),
-    ],
-)
-def test_a_direction_with_a_value_that_its_field_does_not_take_is_refused(schema, field, good, bad, expected, found):
-    contract = with_directions(direction(field, bad, good), direction(field, good, bad), direction(field, bad, bad))
-    assert problems_of(contract, schema) == [
-        ("directions.0.from", expected, found),
-        ("directions.1.to", expected, found),
-        ("directions.2.from", expected, found),
-        ("directions.2.to", expected, found),
-    ]
+def test_a_direction_leads_from_a_value_of_its_field_to_another(schema, subtests):
+    for field, before, after in DIRECTIONS:
+        with subtests.test(field=field, before=before, after=after):
+            with_directions(direction(field, before, after), direction(field, after, before)).check_fields(schema)
 
 
-@pytest.mark.parametrize(
-    ("field", "before", "after", "expected"),
-    [
-        ("origin", "EWR", "EWR", "another value than from"),
-        ("hour", 7, 7, "another value than from"),
-        ("holiday", True, True, "another value than from"),
-        ("temp", 0.0, 0, "another value or bin than from"),
-        ("temp", 0.0, 10.4, "another value or bin than from"),
-        ("temp", 30, 100, "another value or bin than from"),
-        ("seats", 128, 255.9, "another value or bin than from"),
-    ],
-)
-def test_a_direction_that_leads_nowhere_would_hold_of_any_model(schema, field, before, after, expected):
-    assert problems_of(with_directions(direction(field, before, after)), schema) == [
-        ("directions.0.to", expected, "the same")
-    ]
+NOT_TAKEN = [
+    ("origin", "EWR", 7, STRING, "an integer"),
+    ("origin", "EWR", True, STRING, "a boolean"),
+    ("origin", "EWR", "\ud800", STRING, "a lone surrogate"),
+    ("hour", 6, "7", INTEGER, "a string"),
+    ("hour", 6, 7.0, INTEGER, "a number"),
+    ("hour", 6, 2**63, INTEGER, "an integer out of range"),
+    ("hour", 6, True, INTEGER, "a boolean"),
+    ("holiday", True, 0, BOOLEAN, "an integer"),
+    ("holiday", True, "false", BOOLEAN, "a string"),
+    ("temp", 0.1, "0.5", NUMBER, "a string"),
+    ("temp", 0.1, False, NUMBER, "a boolean"),
+    ("temp", 0.1, math.nan, NUMBER, "NaN or an infinity"),
+    ("temp", 0.1, -math.inf, NUMBER, "NaN or an infinity"),
+    ("temp", 0.1, 10**400, NUMBER, "an integer out of range"),
+]
 
 
-@pytest.mark.parametrize(
-    ("field", "values"),
-    [
-        ("origin", ("", "EWR", "Zürich 机场", "07", "true")),
-        ("hour", ("0", "23", "-1", str(-(2**63)), str(2**63 - 1))),
-        ("holiday", ("true", "false")),
-        ("temp", ("0", "1", "2", "3")),
-        ("seats", ("0", "8", "-3")),
-    ],
-)
-def test_the_values_of_slices_are_canonical_texts(schema, field, values):
-    with_slices(SliceRule(field=field, values=values)).check_fields(schema)
+def test_a_direction_with_a_value_that_its_field_does_not_take_is_refused(schema, subtests):
+    for field, good, bad, expected, found in NOT_TAKEN:
+        with subtests.test(field=field, bad=bad):
+            rules = [direction(field, bad, good), direction(field, good, bad), direction(field, bad, bad)]
+            assert problems_of(with_directions(*rules), schema) == [
+                ("directions.0.from", expected, found),
+                ("directions.1.to", expected, found),
+                ("directions.2.from", expected, found),
+                ("directions.2.to", expected, found),
+            ]
 
 
-@pytest.mark.parametrize(
-    ("field", "values", "expected"),
-    [
-        ("hour", ("07", "7.0", "+7", "", " 7", "٧", "1_0", str(2**63)), "integers as text, in their shortest form"),
-        ("holiday", ("True", "1", "", "yes"), '"true" or "false"'),
-        ("temp", ("4", "-1", "30.0", "00", ""), "the indices of bins as text"),
-        ("seats", ("log2", "8.0", "-0"), "the indices of bins as text"),
-    ],
-)
-def test_values_that_no_row_can_have_are_refused(schema, field, values, expected):
+NOWHERE = [
+    ("origin", "EWR", "EWR", "another value than from"),
+    ("hour", 7, 7, "another value than from"),
+    ("holiday", True, True, "another value than from"),
+    ("temp", 0.0, 0, "another value or bin than from"),
+    ("temp", 0.0, 10.4, "another value or bin than from"),
+    ("temp", 30, 100, "another value or bin than from"),
+    ("seats", 128, 255.9, "another value or bin than from"),
+]
+
+
+def test_a_direction_that_leads_nowhere_would_hold_of_any_model(schema, subtests):
+    for field, before, after, expected in NOWHERE:
+        with subtests.test(field=field, before=before, after=after):
+            assert problems_of(with_directions(direction(field, before, after)), schema) == [
+                ("directions.0.to", expected, "the same")
+            ]
+
+
+CANONICAL_VALUES = [
+    ("origin", ("", "EWR", "Zürich 机场", "07", "true")),
+    ("hour", ("0", "23", "-1", str(-(2**63)), str(2**63 - 1))),
+    ("holiday", ("true", "false")),
+    ("temp", ("0", "1", "2", "3")),
+    ("seats", ("0", "8", "-3")),
+]
+
+
+def test_the_values_of_slices_are_canonical_texts(schema, subtests):
+    for field, values in CANONICAL_VALUES:
+        with subtests.test(field=field, values=values):
+            with_slices(SliceRule(field=field, values=values)).check_fields(schema)
+
+
+NO_VALUES = [
+    ("hour", ("07", "7.0", "+7", "", " 7", "٧", "1_0", str(2**63)), "integers as text, in their shortest form"),
+    ("holiday", ("True", "1", "", "yes"), '"true" or "false"'),
+    ("temp", ("4", "-1", "30.0", "00", ""), "the indices of bins as text"),
+    ("seats", ("log2", "8.0", "-0"), "the indices of bins as text"),
+]
+
+
+def test_values_that_no_row_can_have_are_refused(schema, subtests):
     """A slice of them would be empty for ever, and pass for ever where few rows are allowed."""
-    good = SliceRule(field="origin", values=("EWR",))
-    contract = with_slices(good, SliceRule(field=field, values=values, allow_few_rows=True))
-    assert problems_of(contract, schema) == [
-        (f"slices.1.values.{index}", expected, "another text") for index in range(len(values))
-    ]
+    for field, values, expected in NO_VALUES:
+        with subtests.test(field=field):
+            good = SliceRule(field="origin", values=("EWR",))
+            contract = with_slices(good, SliceRule(field=field, values=values, allow_few_rows=True))
+            assert problems_of(contract, schema) == [
+                (f"slices.1.values.{index}", expected, "another text") for index in range(len(values))
+            ]
 
 
 @given(data=st.data())
@@ -310,14 +316,8 @@ def test_a_slice_has_a_hundred_rows_and_a_direction_holds_of_every_row_unless_it
     assert direction("ad", 1, 2).min_share == 1.0
 
 
-@pytest.mark.parametrize(
-    ("rules", "asks"),
-    [
-        (DataRules(), False),
-        (DataRules(whole={"rows": Bound(low=1)}), True),
-        (DataRules(every_field={"auc": Bound(high=0.9)}), True),
-        (DataRules(fields={"hour": {"auc": Bound(high=0.9)}}), True),
-    ],
-)
-def test_data_rules_are_true_when_they_ask_for_something(rules, asks):
-    assert bool(rules) is asks
+def test_data_rules_are_true_when_they_ask_for_something():
+    assert not DataRules()
+    for rules in ({"whole": {"rows": Bound(low=1)}}, {"every_field": {"auc": Bound(high=0.9)}}):
+        assert DataRules(**rules), rules
+    assert DataRules(fields={"hour": {"auc": Bound(high=0.9)}})

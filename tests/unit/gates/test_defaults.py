@@ -1,7 +1,5 @@
 """What is asked where no contract is given."""
 
-import pytest
-
 from service.gates import Bound, ChangeBound, DataRules, default_contract, load_contract
 
 
@@ -36,16 +34,17 @@ def test_whatever_is_done_to_one_the_next_is_the_same():
     assert default_contract().quality["auc"] == Bound(low=0.5)
 
 
-@pytest.mark.parametrize(
-    ("metric", "value", "holds"),
-    [
-        ("auc", 0.7, True),
-        ("auc", 0.5, True),
-        ("auc", 0.49, False),
-        ("calibration_ratio", 1.0, True),
-        ("calibration_ratio", 0.79, False),
-        ("calibration_ratio", 1.26, False),
-    ],
-)
-def test_it_stops_what_is_broken(metric, value, holds):
-    assert default_contract().quality[metric].holds(value) is holds
+HOLDS = [
+    ("auc", 0.7, True),
+    ("auc", 0.5, True),
+    ("auc", 0.49, False),
+    ("calibration_ratio", 1.0, True),
+    ("calibration_ratio", 0.79, False),
+    ("calibration_ratio", 1.26, False),
+]
+
+
+def test_it_stops_what_is_broken():
+    quality = default_contract().quality
+    for metric, value, holds in HOLDS:
+        assert quality[metric].holds(value) is holds, (metric, value)

@@ -2,7 +2,9 @@
 
 import json
 import math
+import sys
 from datetime import date
+from random import Random
 from types import MappingProxyType
 
 import numpy as np
@@ -88,6 +90,12 @@ WHOLE = {
 WHOLE = json.loads(json.dumps(WHOLE))  # no table of it stands in two places
 
 
+def part(key, inner=None):
+    """A contract of what the whole one says at a key, or at a key of its table, and of a threshold, which it needs."""
+    table = WHOLE[key] if inner is None else {inner: WHOLE[key][inner]}
+    return {"auc": WHOLE["auc"], key: table}
+
+
 def loaded(document):
     return load_contract(document, source="gate.toml")
 
@@ -143,21 +151,21 @@ def test_data_rules_ask_for_what_they_say():
     assert loaded({"auc": {"min": 0}, "data": {"rows": {"min": 1}}}).data == DataRules(whole={"rows": Bound(low=1)})
 
 
-@pytest.mark.parametrize("metric", [*QUALITY, *COSTS])
-def test_one_threshold_is_a_contract(metric):
-    contract = loaded({metric: {"max": 1}})
-    assert {**contract.quality, **contract.costs} == {metric: Bound(high=1)}
+def test_one_threshold_is_a_contract():
+    for metric in (*QUALITY, *COSTS):
+        contract = loaded({metric: {"max": 1}})
+        assert {**contract.quality, **contract.costs} == {metric: Bound(high=1)}
 
 
-@pytest.mark.parametrize("metric", COMPARED)
-def test_one_change_threshold_is_a_contract(metric):
-    assert loaded({"change": {metric: {"min": 0}}}).changes == {metric: ChangeBound(absolute=Bound(low=0))}
+def test_one_change_threshold_is_a_contract():
+    for metric in COMPARED:
+        assert loaded({"change": {metric: {"min": 0}}}).changes == {metric: ChangeBound(absolute=Bound(low=0))}
 
 
-@pytest.mark.parametrize("seen", ["cold", "tail", "head"])
-def test_one_slice_is_a_contract(seen):
-    rule = {"field": "ad", "seen": seen, "change": {"auc": {"min": 0}}}
-    assert [one.seen for one in loaded({"slices": [rule]}).slices] == [seen]
+def test_one_slice_is_a_contract():
+    for seen in ("cold", "tail", "head"):
+        rule = {"field": "ad", "seen": seen, "change": {"auc": {"min": 0}}}
+        assert [one.seen for one in loaded({"slices": [rule]}).slices] == [seen]
 
 
 def test_a_switch_that_is_off_is_as_if_it_were_not_there():
@@ -187,18 +195,21 @@ def test_a_document_that_can_only_be_read_is_read():
 ENDS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70)
 
 
-@st.composite
-def thresholds(draw, metrics, kinds=(("min", "max"),)):
+def some(chance, values):
+    return chance.sample(values, chance.randint(1, len(values)))
+
+
+def thresholds(chance, ends, metrics, kinds=(("min", "max"),)):
     """Tables with thresholds of some metrics, and their ends: ``{metric: {kind: (low, high)}}``."""
-    tables, ends = {}, {}
-    for metric in draw(st.lists(st.sampled_from(metrics), min_size=1, unique=True)):
-        tables[metric], ends[metric] = {}, {}
-        for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, unique=True)):
-            low, high = sorted(draw(st.tuples(ENDS, ENDS)))
-            given_ends = draw(st.sampled_from([(low, None), (None, high), (low, high)]))
-            tables[metric] |= {key: end for key, end in zip(kind, given_ends, strict=True) if end is not None}
-            ends[metric][kind] = given_ends
-    return tables, ends
+    tables, given_ends = {}, {}
+    for metric in some(chance, metrics):
+        tables[metric], given_ends[metric] = {}, {}
+        for kind in some(chance, kinds):
+            low, high = sorted(chance.choices(ends, k=2))
+            pair = chance.choice([(low, None), (None, high), (low, high)])
+            tables[metric] |= {key: end for key, end in zip(kind, pair, strict=True) if end is not None}
+            given_ends[metric][kind] = pair
+    return tables, given_ends
 
 
 def ends_of(bounds):
@@ -217,17 +228,22 @@ def ends_of_changes(changes):
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.sampled_from(["_schema", "a.b", "fields"])
-CHANGES = thresholds(COMPARED, kinds=(("min", "max"), ("min_relative", "max_relative")))
+CHANGE_KINDS = (("min", "max"), ("min_relative", "max_relative"))
 
 
 @given(
-    quality=thresholds(QUALITY),
-    changes=CHANGES,
-    sliced=st.lists(st.tuples(thresholds(QUALITY), CHANGES), min_size=1, max_size=2),
-    whole=thresholds(DATA),
-    fields=st.dictionaries(NAMES, thresholds(FIELD_DATA), min_size=1, max_size=2),
+    ends=st.lists(ENDS, min_size=2, max_size=8),
+    names=st.lists(NAMES, min_size=1, max_size=2, unique=True),
+    chance=st.integers(0, 2**32).map(Random),
 )
-def test_a_contract_means_what_its_document_says(quality, changes, sliced, whole, fields):
+def test_a_contract_means_what_its_document_says(ends, names, chance):
+    quality, whole = thresholds(chance, ends, QUALITY), thresholds(chance, ends, DATA)
+    changes = thresholds(chance, ends, COMPARED, CHANGE_KINDS)
+    sliced = [
+        (thresholds(chance, ends, QUALITY), thresholds(chance, ends, COMPARED, CHANGE_KINDS))
+        for _ in range(chance.randint(1, 2))
+    ]
+    fields = {name: thresholds(chance, ends, FIELD_DATA) for name in names}
     document = {
         **quality[0],
         "change": changes[0],
@@ -382,14 +398,16 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "place", "expected", "found"), WRONG, ids=range(len(WRONG)))
-def test_a_wrong_value_is_refused_with_its_place_and_what_is_allowed(put, path, value, place, expected, found):
-    assert problems_of(put(WHOLE, path, value)) == [(place, expected, found)]
+def test_a_wrong_value_is_refused_with_its_place_and_what_is_allowed(put, subtests):
+    for path, value, place, expected, found in WRONG:
+        with subtests.test(path=path, found=found):
+            assert problems_of(put(part(path[0]), path, value)) == [(place, expected, found)]
 
 
-@pytest.mark.parametrize("document", [None, True, 7, "auc", [], [{"auc": {"min": 0.6}}], math.nan])
-def test_what_is_no_table_is_no_contract(document):
-    assert problems_of(document) == [("", "an object", "something else")]
+def test_what_is_no_table_is_no_contract(subtests):
+    for document in (None, True, 7, "auc", [], [{"auc": {"min": 0.6}}], math.nan):
+        with subtests.test(document=document):
+            assert problems_of(document) == [("", "an object", "something else")]
 
 
 def dotted(path):
@@ -404,7 +422,8 @@ def test_an_unknown_key_is_refused_at_every_level(places, put):
         for key in path:
             place = place[key]
         if isinstance(place, dict) and path != ("data", "fields"):
-            [(at, expected, found)] = problems_of(put(WHOLE, (*path, "oops"), {"min": 0.5}))
+            document = put(part(path[0]) if path else WHOLE, (*path, "oops"), {"min": 0.5})
+            [(at, expected, found)] = problems_of(document)
             assert at == dotted((*path, "oops"))
             assert expected.startswith("one of the keys ")
             assert found == "an unknown key"
@@ -430,25 +449,24 @@ def test_a_value_of_another_kind_is_refused_at_every_place(places, put):
         place = WHOLE
         for key in path:
             place = place[key]
+        document = part(*path[:2]) if isinstance(WHOLE[path[0]], dict) else part(path[0])
         for value in OF_ANOTHER_KIND:
             if kind(value) != kind(place) and not (path in anything and kind(value) in (bool, str, float)):
-                found = problems_of(put(WHOLE, path, value))
+                found = problems_of(put(document, path, value))
                 assert [at for at, _, _ in found] == [dotted(path)], (path, value)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_what_a_rule_can_not_do_without_is_required(put, subtests):
+    for path in (
         ("slices", 0, "field"),
         ("directions", 0, "field"),
         ("directions", 0, "from"),
         ("directions", 0, "to"),
         ("directions", 0, "expect"),
-    ],
-)
-def test_what_a_rule_can_not_do_without_is_required(put, path):
-    [(place, _, found)] = problems_of(put(WHOLE, path, put.absent))
-    assert (place, found) == (dotted(path), REQUIRED)
+    ):
+        with subtests.test(path=path):
+            [(place, _, found)] = problems_of(put(part(path[0]), path, put.absent))
+            assert (place, found) == (dotted(path), REQUIRED)
 
 
 def test_everything_that_is_wrong_is_listed_at_once():
@@ -495,45 +513,48 @@ def test_all_that_is_wrong_with_one_slice_is_listed_at_once():
     assert [found for _, _, found in problems_of({"slices": [rule]})] == ["none", "both"]
 
 
-def test_thousands_of_slices_are_read_and_the_wrong_ones_named():
-    rules = [{"field": f"field {index}", "auc": {"min": 0.5}} for index in range(5_000)]
+def test_more_slices_than_calls_may_nest_are_read_and_the_wrong_ones_named():
+    rules = [{"field": f"field {index}", "auc": {"min": 0.5}} for index in range(sys.getrecursionlimit() + 200)]
     assert [rule.field for rule in loaded({"slices": rules}).slices] == [rule["field"] for rule in rules]
-    rules[17], rules[4_321] = {"field": "", "auc": {"min": 0.5}}, {"field": "ad", "auc": {"min": 1, "max": 0}}
-    assert [path for path, _, _ in problems_of({"slices": rules})] == ["slices.17.field", "slices.4321.auc"]
+    rules[17], rules[1_021] = {"field": "", "auc": {"min": 0.5}}, {"field": "ad", "auc": {"min": 1, "max": 0}}
+    assert [path for path, _, _ in problems_of({"slices": rules})] == ["slices.17.field", "slices.1021.auc"]
 
 
 SOMETHING = f"a threshold for at least one metric ({', '.join((*QUALITY, *COSTS))}), change or slice"
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        {},
-        {"schema": {"breaking": True}},
-        {"reproducibility": {"same_digest": True}},
-        {"change": {"confidence": 0.9}},
-        {"change": {"confidence": 0.9, "replicates": 1000}, "schema": {"breaking": True}},
-        {"change": {"replicates": 1000}, "data": {"rows": {"min": 1}}},
-        {"data": {"rows": {"min": 1}}, "collisions": {"values": {"max": 0.1}}},
-        {"directions": [DIRECTION]},
-        {key: WHOLE[key] for key in ("data", "collisions", "directions", "schema", "reproducibility")},
-    ],
-)
-def test_a_contract_without_a_threshold_is_an_error(document):
+WITHOUT = [
+    {},
+    {"schema": {"breaking": True}},
+    {"reproducibility": {"same_digest": True}},
+    {"change": {"confidence": 0.9}},
+    {"change": {"confidence": 0.9, "replicates": 1000}, "schema": {"breaking": True}},
+    {"change": {"replicates": 1000}, "data": {"rows": {"min": 1}}},
+    {"data": {"rows": {"min": 1}}, "collisions": {"values": {"max": 0.1}}},
+    {"directions": [DIRECTION]},
+    {key: WHOLE[key] for key in ("data", "collisions", "directions", "schema", "reproducibility")},
+]
+
+
+def test_a_contract_without_a_threshold_is_an_error(subtests):
     """Nothing of the model's quality would be asked, whatever else is."""
-    assert problems_of(document) == [("", SOMETHING, "none")]
+    for document in WITHOUT:
+        with subtests.test(keys=list(document)):
+            assert problems_of(document) == [("", SOMETHING, "none")]
 
 
-@pytest.mark.parametrize(
-    ("confidence", "needed"),
-    [(0.5, 100), (0.95, 100), (0.98, 100), (0.99, 200), (0.995, 400), (0.9972, 715), (0.999, 2000)],
-)
-def test_replicates_too_few_for_the_confidence_are_refused(confidence, needed):
-    document = {"auc": {"min": 0.5}, "change": {"confidence": confidence, "replicates": needed}}
-    assert loaded(document).replicates == needed
-    document["change"]["replicates"] = needed - 1
-    [(place, _, found)] = problems_of(document)
-    assert (place, found) == ("change.replicates", str(needed - 1) if needed < 1000 else f"{needed - 1:,}")
+NEEDED = {0.5: 100, 0.95: 100, 0.98: 100, 0.99: 200, 0.995: 400, 0.9972: 715, 0.999: 2000}
+"""Of each confidence: the fewest replicates that it is taken with."""
+
+
+def test_replicates_too_few_for_the_confidence_are_refused(subtests):
+    for confidence, needed in NEEDED.items():
+        with subtests.test(confidence=confidence):
+            document = {"auc": {"min": 0.5}, "change": {"confidence": confidence, "replicates": needed}}
+            assert loaded(document).replicates == needed
+            document["change"]["replicates"] = needed - 1
+            [(place, _, found)] = problems_of(document)
+            assert (place, found) == ("change.replicates", str(needed - 1) if needed < 1000 else f"{needed - 1:,}")
 
 
 @given(confidence=st.floats(0.5, 0.999), replicates=st.none() | st.integers(100, 2_500))
@@ -548,17 +569,37 @@ def test_what_is_accepted_gives_an_interval(confidence, replicates):
     compare(labels, ones, ones, confidence=contract.confidence, replicates=contract.replicates)
 
 
-@settings(max_examples=4 * settings.default.max_examples)
+ONE_OF_EACH = {
+    "auc": {"min": 0.5, "max": 1},
+    "artefact_bytes": {"max": 1000},
+    "change": {"confidence": 0.9, "replicates": 500, "normalized_entropy": CHANGE_TABLES["normalized_entropy"]},
+    "slices": [
+        {"field": "carrier", "values": ["UA", ""], "min_rows": 7, "allow_few_rows": True, "auc": {"min": 0.5}},
+        {"field": "tailnum", "seen": "tail", "training_rows": 3, "change": {"auc": {"min": -0.01}}},
+    ],
+    "data": {"rows": {"min": 1}, "every_field": {"auc": {"max": 1}}, "fields": {"a.b": {"missing": {"max": 0.5}}}},
+    "collisions": {"values": {"max": 0.1}},
+    "directions": [{"field": "rain", "from": 0.0, "to": 5, "expect": "increase", "min_share": 0.5}],
+    "reproducibility": {"same_digest": True},
+    "schema": {"breaking": True},
+}
+
+
+@settings(max_examples=2 * settings.default.max_examples)
 @given(data=st.data())
 def test_no_document_raises_anything_but_a_document_error(data, anything, damaged):
-    document = data.draw(anything) if data.draw(st.integers(0, 4)) == 0 else damaged(data, WHOLE)
-    try:
-        contract = loaded(document)
-    except DocumentError as error:
-        assert error.document == "gate.toml"
-        assert error.problems
-        assert all(isinstance(text, str) for one in error.problems for text in (one.path, one.expected, one.found))
-        return
-    assert contract.quality or contract.costs or contract.changes or contract.slices
-    assert len(contract.sha256) == 64
-    assert loaded(contract.document) == contract
+    for document in (data.draw(anything), *damaged(data, ONE_OF_EACH)):
+        try:
+            contract = loaded(document)
+        except DocumentError as error:
+            assert error.document == "gate.toml"
+            assert error.problems
+            assert all(isinstance(text, str) for one in error.problems for text in (one.path, one.expected, one.found))
+            continue
+        assert contract.quality or contract.costs or contract.changes or contract.slices
+        assert len(contract.sha256) == 64
+        assert loaded(contract.document) == contract
+
+
+def test_one_of_each_is_a_contract_before_it_is_damaged():
+    assert loaded(ONE_OF_EACH).document == ONE_OF_EACH
