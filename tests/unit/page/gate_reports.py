@@ -5,7 +5,6 @@ import math
 from functools import cache
 
 import numpy as np
-from sklearn.metrics import log_loss, roc_auc_score
 
 HOSTILE = "<script>alert('x')</script>\"'&{{ 7 * 7 }}{% raw %}</title><img src=x onerror=y>"
 
@@ -28,14 +27,19 @@ def check(gate, metric, value, *, low=None, high=None, strict=False, slice="", i
     }
 
 
+def losses(labels, probabilities):
+    return -np.log(np.where(labels == 1, probabilities, 1 - probabilities))
+
+
 def measured(labels, probabilities):
-    base = labels.mean()
+    base, ones = labels.mean(), int(labels.sum())
     entropy = -(base * math.log(base) + (1 - base) * math.log(1 - base)) if 0 < base < 1 else 0.0
-    loss = float(log_loss(labels, probabilities, labels=[0, 1]))
-    metrics = {"rows": len(labels), "positives": int(labels.sum()), "log_loss": loss}
+    loss = float(losses(labels, probabilities).mean())
+    metrics = {"rows": len(labels), "positives": ones, "log_loss": loss}
     if entropy:
+        places = np.flatnonzero(labels[np.argsort(probabilities)])  # of the ones, among all: Mann and Whitney's U
         metrics["normalized_entropy"] = loss / entropy
-        metrics["auc"] = float(roc_auc_score(labels, probabilities))
+        metrics["auc"] = float((places.sum() - ones * (ones - 1) / 2) / (ones * (len(labels) - ones)))
         metrics["calibration_ratio"] = float(probabilities.mean() / base)
     return metrics
 
@@ -68,8 +72,7 @@ def traffic(*, rate, spread, rows, seed):
 
 def change(labels, candidate, baseline):
     """The mean difference of the rows' log losses, and its normal interval."""
-    losses = [-np.log(np.where(labels == 1, side, 1 - side)) for side in (candidate, baseline)]
-    differences = losses[0] - losses[1]
+    differences = losses(labels, candidate) - losses(labels, baseline)
     half = 1.96 * float(differences.std()) / math.sqrt(len(labels))
     mean = float(differences.mean())
     return {"value": mean, "interval": [mean - half, mean + half], "rows": len(labels)}
@@ -153,7 +156,7 @@ def passed():
 @cache
 def failed():
     """Clicks at 0.9 %, with many slices, a few of which got worse, and everything else that can go wrong."""
-    groups = {"site = ": [f"site-{k:03d}.example" for k in range(120)], "user: ": ["head", "tail", "cold"]}
+    groups = {"site = ": [f"site-{k:03d}.example" for k in range(90)], "user: ": ["head", "tail", "cold"]}
     bounds = {"loss_bound": 0.102, "change_bound": 0.0005, "slice_bound": 0.03}
     report = document("clicks", rate=0.009, spread=1.6, groups=groups, rows=60_000, seed=11, **bounds)
     report["checks"] += [

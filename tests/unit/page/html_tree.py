@@ -44,6 +44,10 @@ class Reader(HTMLParser):
         super().__init__()
         self.path = [Element("")]
 
+    def updatepos(self, start, end):
+        """Count no lines: nobody asks which one it is at."""
+        return end
+
     def handle_starttag(self, tag, attributes):
         assert len(dict(attributes)) == len(attributes), f"an attribute twice in {tag}"
         element = Element(tag, attributes)

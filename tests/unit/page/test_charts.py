@@ -42,19 +42,20 @@ def test_a_scale_keeps_order_and_holds_what_lies_outside(value, logarithmic):
     assert PLOT[2] <= scale(value) <= PLOT[3] and scale(value) >= scale(min(1.0, value * 1.5))
 
 
-@pytest.mark.parametrize("name", ["passed", "failed", "hostile"])
-def test_points_lie_inside_the_axes_where_their_shares_say(name):
-    calibration = REPORTS[name]()["calibration"]
-    chart = draw_calibration(calibration)
-    left, right, top, bottom = PLOT
-    for side, dots in chart.curves.items():
-        assert [dot.predicted for dot in dots] == sorted(each["predicted"] for each in calibration[side])
-        for dot in dots:
-            assert left <= dot.x <= right and top <= dot.top <= dot.y <= dot.bottom <= bottom
-            above = (bottom - dot.y) - (dot.x - left)
-            assert abs(above) < 0.2 or (above > 0) is (dot.observed > dot.predicted)
-    assert all(x - left == pytest.approx(bottom - y) for _, x, y in chart.ticks)
-    assert (chart.ticks[0][1], chart.ticks[-1][1]) == (left, right)
+def test_points_lie_inside_the_axes_where_their_shares_say(subtests):
+    for name in ["passed", "failed", "hostile"]:
+        with subtests.test(name=name):
+            calibration = REPORTS[name]()["calibration"]
+            chart = draw_calibration(calibration)
+            left, right, top, bottom = PLOT
+            for side, dots in chart.curves.items():
+                assert [dot.predicted for dot in dots] == sorted(each["predicted"] for each in calibration[side])
+                for dot in dots:
+                    assert left <= dot.x <= right and top <= dot.top <= dot.y <= dot.bottom <= bottom
+                    above = (bottom - dot.y) - (dot.x - left)
+                    assert abs(above) < 0.2 or (above > 0) is (dot.observed > dot.predicted)
+            assert all(x - left == pytest.approx(bottom - y) for _, x, y in chart.ticks)
+            assert (chart.ticks[0][1], chart.ticks[-1][1]) == (left, right)
 
 
 def test_a_share_of_one_in_a_thousand_can_be_read_as_well_as_one_in_five():
@@ -67,19 +68,20 @@ def test_a_share_of_one_in_a_thousand_can_be_read_as_well_as_one_in_five():
     assert min(after - before for before, after in pairwise(xs)) > 20
 
 
-@pytest.mark.parametrize(("scale", "last"), [(0.002, "0.2"), (0.7, "80"), (0.97, "100")])
-def test_shares_that_are_alike_stand_on_even_axes_from_zero(scale, last):
-    bins = [{"rows": 10, "predicted": scale * k / 10, "observed": scale * k / 10} for k in range(1, 11)]
-    chart = draw_calibration({"candidate": bins, "baseline": None})
-    assert not chart.logarithmic
-    assert [chart.ticks[0][0], chart.ticks[-1][0]] == [f"{text}\N{NARROW NO-BREAK SPACE}%" for text in ("0", last)]
+def test_shares_that_are_alike_stand_on_even_axes_from_zero():
+    for scale, last in ((0.002, "0.2"), (0.7, "80"), (0.97, "100")):
+        bins = [{"rows": 10, "predicted": scale * k / 10, "observed": scale * k / 10} for k in range(1, 11)]
+        chart = draw_calibration({"candidate": bins, "baseline": None})
+        assert not chart.logarithmic, scale
+        ticks = [f"{text}\N{NARROW NO-BREAK SPACE}%" for text in ("0", last)]
+        assert [chart.ticks[0][0], chart.ticks[-1][0]] == ticks
 
 
-@pytest.mark.parametrize(("rows", "logarithmic"), [(99, False), (101, True)])
-def test_axes_are_logarithmic_where_most_rows_would_lie_in_the_lowest_tenth(rows, logarithmic):
-    low = {"rows": rows, "predicted": 0.04, "observed": 0.04}
-    high = {"rows": 100, "predicted": 0.5, "observed": 0.5}
-    assert draw_calibration({"candidate": [low, high]}).logarithmic is logarithmic
+def test_axes_are_logarithmic_where_most_rows_would_lie_in_the_lowest_tenth():
+    for rows, logarithmic in ((99, False), (101, True)):
+        low = {"rows": rows, "predicted": 0.04, "observed": 0.04}
+        high = {"rows": 100, "predicted": 0.5, "observed": 0.5}
+        assert draw_calibration({"candidate": [low, high]}).logarithmic is logarithmic, rows
 
 
 def test_bins_without_rows_or_ones_are_no_trouble():

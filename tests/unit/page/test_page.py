@@ -20,7 +20,7 @@ from service.page.words import bound_signs, metric_words, number
 
 @cache
 def page_of(name):
-    return render(REPORTS[name]())
+    return render(copy.deepcopy(REPORTS[name]()))
 
 
 @cache
@@ -28,19 +28,15 @@ def tree_of(name):
     return read(page_of(name))
 
 
-@pytest.fixture(params=REPORTS)
-def name(request):
-    return request.param
-
-
 def rows_of(page):
     """The rows of the table of checks, as texts by column."""
     table = page.one("table", class_="checks")
     titles = [head.text for head in table.one("thead").all("th")]
+    heads = list(table.one("thead").all("tr"))
     found = []
     for row in table.all("tr"):
         cells = [cell.text for cell in row.content if isinstance(cell, Element)]
-        if len(cells) == len(titles) and row not in list(table.one("thead").all("tr")):
+        if len(cells) == len(titles) and row not in heads:
             found.append(dict(zip(titles, cells, strict=True)))
     return found
 
@@ -48,75 +44,96 @@ def rows_of(page):
 # What every page is
 
 
-def test_the_page_is_well_formed(name):
-    page = tree_of(name)
-    assert [element.tag for element in page.content if isinstance(element, Element)] == ["html"]
-    assert page.one("main").one("h1").text.startswith("Gate report")
+def test_the_page_is_well_formed(subtests):
+    for name in REPORTS:
+        with subtests.test(report=name):
+            page = tree_of(name)
+            assert [element.tag for element in page.content if isinstance(element, Element)] == ["html"]
+            assert page.one("main").one("h1").text.startswith("Gate report")
 
 
-def test_every_picture_is_xml_and_says_what_it_shows_or_hides_from_those_who_can_not_see_it(name):
-    pictures = re.findall("<svg.*?</svg>", page_of(name), re.DOTALL)
-    assert pictures
-    for picture in pictures:
-        svg = ElementTree.fromstring(picture)
-        if svg.get("aria-hidden") != "true":
-            assert svg.get("role") == "img"
-            assert svg.findtext("title").strip()
-        for element in svg.iter():
-            for attribute in ("x", "y", "cx", "cy", "r", "width", "height"):
-                assert math.isfinite(float(element.get(attribute, 0)))
-            assert "nan" not in element.get("d", "")
+def test_every_picture_is_xml_and_says_what_it_shows_or_hides_from_those_who_can_not_see_it(subtests):
+    for name in REPORTS:
+        with subtests.test(report=name):
+            pictures = re.findall("<svg.*?</svg>", page_of(name), re.DOTALL)
+            assert pictures
+            for picture in pictures:
+                svg = ElementTree.fromstring(picture)
+                if svg.get("aria-hidden") != "true":
+                    assert svg.get("role") == "img"
+                    assert svg.findtext("title").strip()
+                for element in svg.iter():
+                    for attribute in ("x", "y", "cx", "cy", "r", "width", "height"):
+                        assert math.isfinite(float(element.get(attribute, 0)))
+                    assert "nan" not in element.get("d", "")
 
 
-def test_the_page_loads_nothing_and_runs_nothing(name):
-    page = tree_of(name)
-    elements = list(page.all())
-    assert not {"script", "img", "link", "iframe", "object", "embed", "base", "form"} & {each.tag for each in elements}
-    for element in elements:
-        for attribute, value in element.attributes.items():
-            assert not attribute.startswith("on") and attribute not in ("src", "srcset", "action", "data")
-            assert attribute != "href" or value.startswith("#")
-    assert set(re.findall(r"url\([^)]*\)|@import", page_of(name))) <= {"url(#hatch)"}
-    policy = page.one("meta", **{"http-equiv": "Content-Security-Policy"}).attributes["content"]
-    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+def test_the_page_loads_nothing_and_runs_nothing(subtests):
+    for name in REPORTS:
+        with subtests.test(report=name):
+            page = tree_of(name)
+            elements = list(page.all())
+            loading = {"script", "img", "link", "iframe", "object", "embed", "base", "form"}
+            assert not loading & {each.tag for each in elements}
+            for element in elements:
+                for attribute, value in element.attributes.items():
+                    assert not attribute.startswith("on") and attribute not in ("src", "srcset", "action", "data")
+                    assert attribute != "href" or value.startswith("#")
+            assert set(re.findall(r"url\([^)]*\)|@import", page_of(name))) <= {"url(#hatch)"}
+            policy = page.one("meta", **{"http-equiv": "Content-Security-Policy"}).attributes["content"]
+            assert policy == "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def test_every_link_and_picture_part_has_its_target_and_no_id_is_there_twice(name):
-    elements = list(tree_of(name).all())
-    ids = [element.attributes["id"] for element in elements if "id" in element.attributes]
-    assert len(set(ids)) == len(ids)
-    assert {element.attributes["href"][1:] for element in elements if "href" in element.attributes} <= set(ids)
+def test_every_link_and_picture_part_has_its_target_and_no_id_is_there_twice(subtests):
+    for name in REPORTS:
+        with subtests.test(report=name):
+            elements = list(tree_of(name).all())
+            ids = [element.attributes["id"] for element in elements if "id" in element.attributes]
+            assert len(set(ids)) == len(ids)
+            assert {element.attributes["href"][1:] for element in elements if "href" in element.attributes} <= set(ids)
 
 
-def test_the_same_report_gives_the_same_page_of_valid_utf_8(name):
-    assert render(copy.deepcopy(REPORTS[name]())) == page_of(name)
-    assert page_of(name).encode().decode() == page_of(name)
+def test_the_same_report_gives_the_same_page_of_valid_utf_8_and_is_not_changed_by_it(subtests):
+    for name in REPORTS:
+        with subtests.test(report=name):
+            report = copy.deepcopy(REPORTS[name]())
+            assert render(report) == page_of(name)
+            assert report == REPORTS[name]()
+            assert page_of(name).encode().decode() == page_of(name)
 
 
-def test_a_report_is_not_changed_by_showing_it(name):
-    report = copy.deepcopy(REPORTS[name]())
-    render(report)
-    assert report == REPORTS[name]()
+def test_every_table_has_a_caption_and_every_head_a_scope(subtests):
+    for name in REPORTS:
+        with subtests.test(report=name):
+            page = tree_of(name)
+            for table in page.all("table"):
+                assert table.one("caption").text
+                assert all(head.attributes.get("scope") in ("col", "row", "rowgroup") for head in table.all("th"))
 
 
-def test_every_table_has_a_caption_and_every_head_a_scope(name):
-    page = tree_of(name)
-    for table in page.all("table"):
-        assert table.one("caption").text
-        assert all(head.attributes.get("scope") in ("col", "row", "rowgroup") for head in table.all("th"))
+def test_headings_go_down_one_level_at_a_time(subtests):
+    for name in REPORTS:
+        with subtests.test(report=name):
+            levels = [int(each.tag[1]) for each in tree_of(name).all() if re.fullmatch("h[1-6]", each.tag)]
+            assert levels[0] == 1 and all(after - before <= 1 for before, after in pairwise(levels))
 
 
-def test_headings_go_down_one_level_at_a_time(name):
-    levels = [int(each.tag[1]) for each in tree_of(name).all() if re.fullmatch("h[1-6]", each.tag)]
-    assert levels[0] == 1 and all(after - before <= 1 for before, after in pairwise(levels))
-
-
-def test_what_a_report_lacks_is_not_missed():
+@cache
+def short():
+    """A report that passed, with a check of every gate and a few slices and bins."""
     whole = passed()
+    checks = list({each["gate"]: each for each in whole["checks"]}.values())
+    calibration = {side: bins[::5] for side, bins in whole["calibration"].items()}
+    return {**whole, "checks": checks, "slices": whole["slices"][3:6], "calibration": calibration}
+
+
+def test_what_a_report_lacks_is_not_missed(subtests):
+    whole = short()
     for key in whole:
-        read(render({other: value for other, value in whole.items() if other != key}))
-        if key not in ("first_release", "allow_overlap", "passed"):
-            read(render({**whole, key: None if key != "events" else []}))
+        with subtests.test(key=key):
+            read(render({other: value for other, value in whole.items() if other != key}))
+            if key not in ("first_release", "allow_overlap", "passed"):
+                read(render({**whole, key: None if key != "events" else []}))
     assert "Nothing was checked" in read(render({})).text
 
 
@@ -155,32 +172,38 @@ def counted(report):
     return failed, waived, len(report["checks"]) - failed - waived
 
 
-def test_the_verdict_is_said_in_words_shape_and_colour(name):
-    page = tree_of(name)
-    failed, waived, passed = counted(REPORTS[name]())
-    if failed:
-        verdict = f"The line stops here {failed} of {failed + waived + passed} checks failed."
-    else:
-        counts = f"{passed} checks passed, {waived} waived." if waived else f"All {passed} checks passed."
-        verdict = f"Blessed {counts}"
-    badge = page.one("div", class_="verdict")
-    blessed = not failed
-    assert badge.text == verdict
-    assert ("pass" in badge.attributes["class"]) is blessed
-    assert badge.one("use").attributes["href"] == ("#pass" if blessed else "#fail")
-    assert ("blessed" if blessed else "the line stops here") in next(page.all("title")).text
+def test_the_verdict_is_said_in_words_shape_and_colour(subtests):
+    for name in REPORTS:
+        with subtests.test(report=name):
+            page = tree_of(name)
+            failed, waived, passed = counted(REPORTS[name]())
+            if failed:
+                verdict = f"The line stops here {failed} of {failed + waived + passed} checks failed."
+            else:
+                counts = f"{passed} checks passed, {waived} waived." if waived else f"All {passed} checks passed."
+                verdict = f"Blessed {counts}"
+            badge = page.one("div", class_="verdict")
+            blessed = not failed
+            assert badge.text == verdict
+            assert ("pass" in badge.attributes["class"]) is blessed
+            assert badge.one("use").attributes["href"] == ("#pass" if blessed else "#fail")
+            assert ("blessed" if blessed else "the line stops here") in next(page.all("title")).text
 
 
-@pytest.mark.parametrize("told", [False, None, 1, "yes"])
-def test_only_a_report_that_says_passed_is_blessed(told):
-    page = render({**passed(), "passed": told})
-    assert "The line stops here" in read(page).one(class_="verdict").text
+def verdict_of(report):
+    return read(render(report)).one(class_="verdict").text
+
+
+def test_only_a_report_that_says_passed_is_blessed():
+    assert "Blessed" in verdict_of(short())
+    for told in (False, None, 1, "yes"):
+        assert "The line stops here" in verdict_of({**short(), "passed": told}), told
 
 
 def test_a_failed_check_is_not_talked_away_by_a_report_that_says_passed():
-    report = copy.deepcopy(passed())
-    report["checks"][-1]["passed"] = False
-    assert read(render(report)).one(class_="verdict").text.startswith("The line stops here 1 of ")
+    *checks, last = short()["checks"]
+    report = {**short(), "checks": [*checks, {**last, "passed": False}]}
+    assert verdict_of(report).startswith("The line stops here 1 of ")
 
 
 def test_what_failed_comes_first_and_of_that_what_is_wrong_with_all_rows():
@@ -226,24 +249,26 @@ def test_a_first_release_says_so_and_compares_nothing():
 # The numbers
 
 
-def test_the_numbers_of_every_check_are_in_its_row(name):
-    checks = REPORTS[name]()["checks"]
-    gates = list(dict.fromkeys(each["gate"] for each in checks))
-    expected = sorted(checks, key=lambda each: (gates.index(each["gate"]), each["passed"], not each["waived"]))
-    shown = rows_of(tree_of(name))
-    assert len(shown) == len(expected)
-    for row, each in zip(shown, expected, strict=True):
-        assert row["verdict"] == ("waived" if each["waived"] else "passed" if each["passed"] else "FAILED")
-        if each["value"] is None:
-            assert row["value"] == "not defined"
-        else:
-            assert value_of(row["value"]) == pytest.approx(each["value"], rel=5e-3, abs=5e-6)
-        ends = [end for end in (each["bound"]["low"], each["bound"]["high"]) if end is not None]
-        assert [value_of(end.split("\N{NO-BREAK SPACE}")[1]) for end in row["bound"].split(", ")] == ends
-        assert row["rows"] == ("" if each["rows"] is None else f"{each['rows']:,}")
-        if each["interval"]:
-            low, high = re.search(r"(\S+) to (\S+)$", row["interval"]).groups()
-            assert [value_of(low), value_of(high)] == pytest.approx(each["interval"], rel=5e-3, abs=5e-6)
+def test_the_numbers_of_every_check_are_in_its_row(subtests):
+    for name in REPORTS:
+        with subtests.test(report=name):
+            checks = REPORTS[name]()["checks"]
+            gates = list(dict.fromkeys(each["gate"] for each in checks))
+            expected = sorted(checks, key=lambda each: (gates.index(each["gate"]), each["passed"], not each["waived"]))
+            shown = rows_of(tree_of(name))
+            assert len(shown) == len(expected)
+            for row, each in zip(shown, expected, strict=True):
+                assert row["verdict"] == ("waived" if each["waived"] else "passed" if each["passed"] else "FAILED")
+                if each["value"] is None:
+                    assert row["value"] == "not defined"
+                else:
+                    assert value_of(row["value"]) == pytest.approx(each["value"], rel=5e-3, abs=5e-6)
+                ends = [end for end in (each["bound"]["low"], each["bound"]["high"]) if end is not None]
+                assert [value_of(end.split("\N{NO-BREAK SPACE}")[1]) for end in row["bound"].split(", ")] == ends
+                assert row["rows"] == ("" if each["rows"] is None else f"{each['rows']:,}")
+                if each["interval"]:
+                    low, high = re.search(r"(\S+) to (\S+)$", row["interval"]).groups()
+                    assert [value_of(low), value_of(high)] == pytest.approx(each["interval"], rel=5e-3, abs=5e-6)
 
 
 def test_the_change_against_the_baseline_stands_beside_what_was_asked_of_it():
@@ -265,20 +290,21 @@ def test_the_change_against_the_baseline_stands_beside_what_was_asked_of_it():
     assert rows["rows"][2].text == ""
 
 
-@pytest.mark.parametrize(
-    ("metric", "old", "new", "sense"),
-    [
-        ("log_loss", 0.5, 0.4, "better"),
-        ("auc", 0.7, 0.6, "worse"),
-        ("calibration_ratio", 0.9, 1.05, "better"),
-        ("calibration_ratio", 1.0, 0.9, "worse"),
-        ("normalized_entropy", 0.9, 0.9, "same"),
-        ("base_log_loss", 0.5, 0.4, ""),
-    ],
-)
-def test_a_change_says_whether_it_is_for_the_better(metric, old, new, sense):
-    page = read(render({"metrics": {"candidate": {metric: new}, "baseline": {metric: old}}}))
-    assert page.one("td", class_="sense").text == sense
+SENSES = [
+    ("log_loss", 0.5, 0.4, "better"),
+    ("auc", 0.7, 0.6, "worse"),
+    ("calibration_ratio", 0.9, 1.05, "better"),
+    ("calibration_ratio", 1.0, 0.9, "worse"),
+    ("normalized_entropy", 0.9, 0.9, "same"),
+    ("base_log_loss", 0.5, 0.4, ""),
+]
+
+
+def test_a_change_says_whether_it_is_for_the_better(subtests):
+    for metric, old, new, sense in SENSES:
+        with subtests.test(metric=metric, old=old, new=new, sense=sense):
+            page = read(render({"metrics": {"candidate": {metric: new}, "baseline": {metric: old}}}))
+            assert page.one("td", class_="sense").text == sense
 
 
 def test_intervals_of_one_metric_on_slices_share_a_scale():
@@ -293,7 +319,7 @@ def test_intervals_of_one_metric_on_slices_share_a_scale():
 def test_slices_are_grouped_by_field_with_the_largest_first():
     groups = show_slices(failed()["slices"], [])["groups"]
     assert list(groups) == ["site", "user"]
-    assert [len(rows) for rows in groups.values()] == [120, 3]
+    assert [len(rows) for rows in groups.values()] == [90, 3]
     for rows in groups.values():
         assert [row["rows"] for row in rows] == sorted((row["rows"] for row in rows), reverse=True)
     names = ["carrier = a: b", "carrier: missing", "tailnum: x = y", "all", "carrier = "]
@@ -308,10 +334,11 @@ def test_slices_are_grouped_by_field_with_the_largest_first():
 def test_forty_slices_are_in_sight_and_the_others_are_unfolded():
     page = tree_of("failed")
     first, others, users = page.all("table", class_="slices")
-    assert [len(list(table.one("tbody").all("tr"))) for table in (first, others, users)] == [40, 80, 3]
+    assert [len(list(table.one("tbody").all("tr"))) for table in (first, others, users)] == [40, 50, 3]
     (folded,) = [each for each in page.all("details") if list(each.all("table", class_="slices"))]
     n_failed = len([row for row in others.all("tr") if row.attributes.get("class") == "fail"])
-    assert folded.one("summary").text == f"and 80 more, {n_failed} of them failed"
+    assert n_failed > 0
+    assert folded.one("summary").text == f"and 50 more, {n_failed} of them failed"
 
 
 def test_a_slice_that_failed_is_marked_with_the_metric():
@@ -388,17 +415,18 @@ def contrast(one, other):
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast_is_enough_to_read(scheme):
-    style = tree_of("minimal").one("style").text
-    blocks = re.findall(":root {(.*?)}", style)
-    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in blocks)
-    colours = light if scheme == "light" else {**light, **dark}
-    for text in ("ink", "muted", "pass", "fail", "waive", "candidate", "baseline"):
-        assert contrast(colours[text], colours["ground"]) >= 4.5, text
-    for ground in ("fail-soft", "waive-soft"):
-        for text in ("ink", "muted", "candidate", "baseline", ground.split("-")[0]):
-            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
-    for banner in ("pass-banner", "fail-banner"):
-        assert contrast(colours["on-banner"], colours[banner]) >= 4.5
-    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+def test_contrast_is_enough_to_read(subtests):
+    for scheme in ["light", "dark"]:
+        with subtests.test(scheme=scheme):
+            style = tree_of("minimal").one("style").text
+            blocks = re.findall(":root {(.*?)}", style)
+            light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in blocks)
+            colours = light if scheme == "light" else {**light, **dark}
+            for text in ("ink", "muted", "pass", "fail", "waive", "candidate", "baseline"):
+                assert contrast(colours[text], colours["ground"]) >= 4.5, text
+            for ground in ("fail-soft", "waive-soft"):
+                for text in ("ink", "muted", "candidate", "baseline", ground.split("-")[0]):
+                    assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+            for banner in ("pass-banner", "fail-banner"):
+                assert contrast(colours["on-banner"], colours[banner]) >= 4.5
+            assert contrast("#000000", "#ffffff") == pytest.approx(21)

@@ -10,31 +10,32 @@ from html_tree import value_of
 from service.page.words import bound_signs, metric_words, number, percent, printable, shortfall, signed, size, span
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "not defined"),
-        (math.nan, "not defined"),
-        (math.inf, "not defined"),
-        (0, "0"),
-        (0.0, "0"),
-        (12_345, "12,345"),
-        (0.508_617_2, "0.50862"),
-        (0.5, "0.50000"),
-        (1.0, "1"),
-        (500.0, "500"),
-        (12.345_678, "12.346"),
-        (123_456.7, "123,457"),
-        (-0.01002, "-0.01002"),
-        (0.001_234_56, "0.00123"),
-        (0.000_987_65, "0.000988"),
-        (0.000_012_345, "0.0000123"),
-        (1.234e-9, "1.23e-09"),
-        (1e300, "1e+300"),
-    ],
-)
-def test_a_number_is_written_for_people(value, text):
-    assert number(value) == text.replace("-", "\N{MINUS SIGN}")
+WRITTEN = [
+    (None, "not defined"),
+    (math.nan, "not defined"),
+    (math.inf, "not defined"),
+    (0, "0"),
+    (0.0, "0"),
+    (12_345, "12,345"),
+    (0.508_617_2, "0.50862"),
+    (0.5, "0.50000"),
+    (1.0, "1"),
+    (500.0, "500"),
+    (12.345_678, "12.346"),
+    (123_456.7, "123,457"),
+    (-0.01002, "-0.01002"),
+    (0.001_234_56, "0.00123"),
+    (0.000_987_65, "0.000988"),
+    (0.000_012_345, "0.0000123"),
+    (1.234e-9, "1.23e-09"),
+    (1e300, "1e+300"),
+]
+
+
+def test_a_number_is_written_for_people(subtests):
+    for value, text in WRITTEN:
+        with subtests.test(value=value, text=text):
+            assert number(value) == text.replace("-", "\N{MINUS SIGN}")
 
 
 @given(st.floats(min_value=-1e14, max_value=1e14))
@@ -54,36 +55,37 @@ def test_differences_intervals_shares_sizes_and_names_are_written_for_people():
     assert [metric_words(metric) for metric in names] == shown
 
 
-@pytest.mark.parametrize(
-    ("bound", "text"),
-    [
-        ({"low": 0.655, "high": None, "strict": False}, "≥ 0.655"),
-        ({"low": None, "high": 1.0, "strict": True}, "< 1"),
-        ({"low": -0.75, "high": 1.33, "strict": False}, "≥ \N{MINUS SIGN}0.75, ≤ 1.33"),
-        ({"low": 100_000, "high": None, "strict": True}, "> 100,000"),
-        ({"low": None, "high": 0.1 + 0.2}, "≤ 0.3"),
-        ({}, ""),
-    ],
-)
-def test_a_bound_is_written_as_it_was_asked_for(bound, text):
-    assert bound_signs(bound).replace("\N{NO-BREAK SPACE}", " ") == text
+BOUNDS = [
+    ({"low": 0.655, "high": None, "strict": False}, "≥ 0.655"),
+    ({"low": None, "high": 1.0, "strict": True}, "< 1"),
+    ({"low": -0.75, "high": 1.33, "strict": False}, "≥ \N{MINUS SIGN}0.75, ≤ 1.33"),
+    ({"low": 100_000, "high": None, "strict": True}, "> 100,000"),
+    ({"low": None, "high": 0.1 + 0.2}, "≤ 0.3"),
+    ({}, ""),
+]
 
 
-@pytest.mark.parametrize(
-    ("value", "interval", "bound", "why"),
-    [
-        (None, None, {"low": 1}, "without a value it fails"),
-        (496, None, {"low": 500}, "4 too low"),
-        (0.55, None, {"high": 0.5}, "0.05000 too high"),
-        (1.0, None, {"high": 1.0, "strict": True}, "exactly the bound, which must not be reached"),
-        (0.1, (0.0, 0.3), {"high": 0.2}, "the value keeps it, but its interval goes 0.10000 beyond"),
-        (0.1, (-0.3, 0.2), {"low": -0.1, "high": 0.2}, "the value keeps it, but its interval goes 0.20000 beyond"),
-        (0.1, (0.0, 0.2), {"low": 0.0, "high": 0.2}, ""),
-        (0.1, None, {"low": None, "high": 0.1}, ""),
-    ],
-)
-def test_a_failed_check_says_by_how_much(value, interval, bound, why):
-    assert shortfall(value, bound, interval) == why
+def test_a_bound_is_written_as_it_was_asked_for():
+    for bound, text in BOUNDS:
+        assert bound_signs(bound).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+SHORTFALLS = [
+    (None, None, {"low": 1}, "without a value it fails"),
+    (496, None, {"low": 500}, "4 too low"),
+    (0.55, None, {"high": 0.5}, "0.05000 too high"),
+    (1.0, None, {"high": 1.0, "strict": True}, "exactly the bound, which must not be reached"),
+    (0.1, (0.0, 0.3), {"high": 0.2}, "the value keeps it, but its interval goes 0.10000 beyond"),
+    (0.1, (-0.3, 0.2), {"low": -0.1, "high": 0.2}, "the value keeps it, but its interval goes 0.20000 beyond"),
+    (0.1, (0.0, 0.2), {"low": 0.0, "high": 0.2}, ""),
+    (0.1, None, {"low": None, "high": 0.1}, ""),
+]
+
+
+def test_a_failed_check_says_by_how_much(subtests):
+    for value, interval, bound, why in SHORTFALLS:
+        with subtests.test(value=value, interval=interval, bound=bound, why=why):
+            assert shortfall(value, bound, interval) == why
 
 
 def test_what_is_no_text_is_replaced_and_what_is_not_text_stays():
