@@ -1,6 +1,7 @@
 """``andon config``: every setting, its value, and where it comes from; and what looks like a setting and is none."""
 
 import json
+from itertools import product
 
 import pytest
 
@@ -48,50 +49,51 @@ def test_what_a_file_holds_is_not_shown(tmp_path, capsys):
     assert "a-secret" not in out
 
 
-@pytest.mark.parametrize("address", ["https://user:a-secret@host/path", "https://a-secret@host/path"])
-def test_a_password_in_an_address_is_not_shown(address):
-    assert shown(address) == "https://***@host/path"
+def test_a_password_in_an_address_is_not_shown():
+    for address in ("https://user:a-secret@host/path", "https://a-secret@host/path"):
+        assert shown(address) == "https://***@host/path"
     assert shown("https://host/a@b") == "https://host/a@b"
 
 
-@pytest.mark.parametrize("command", ["config", "serve"])
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--set", "prot=1"], "ANDON_PROT is no setting; did you mean ANDON_PORT?"),
-        (["--set", "xyzzy=1"], "ANDON_XYZZY is no setting"),
-        (["--set", "port"], "expected NAME=VALUE, found 'port'"),
-        (["--set", "port=0"], "ANDON_PORT: expected an integer from 1 to 65535, found '0'"),
-        (["--set", "tokens="], "ANDON_TOKENS: expected the path of a file, found ''"),
-        (["--workers", "0"], "--workers"),
-    ],
-)
-def test_what_can_not_be_used_is_2_and_named(capsys, command, arguments, message):
-    assert main([command, *arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert message in err
+NOT_USED = [
+    (["--set", "prot=1"], "ANDON_PROT is no setting; did you mean ANDON_PORT?"),
+    (["--set", "xyzzy=1"], "ANDON_XYZZY is no setting"),
+    (["--set", "port"], "expected NAME=VALUE, found 'port'"),
+    (["--set", "port=0"], "ANDON_PORT: expected an integer from 1 to 65535, found '0'"),
+    (["--set", "tokens="], "ANDON_TOKENS: expected the path of a file, found ''"),
+    (["--workers", "0"], "--workers"),
+]
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"tokens": "short\n"}, "ANDON_TOKENS: {tokens}, line 1: expected a token of 16"),
-        ({"tls_certificate": ""}, "ANDON_TLS_KEY: expected the key of ANDON_TLS_CERTIFICATE, found ''"),
-        ({"tls_key": ""}, "ANDON_TLS_CERTIFICATE: expected a certificate for ANDON_TLS_KEY"),
-        ({"tls_client_ca": ""}, "ANDON_TLS_CERTIFICATE: expected a certificate, without which"),
-        ({"tls_certificate": "x", "tls_key": "y"}, "ANDON_TLS_KEY: {tls_key}: expected an unencrypted key"),
-        ({"tls_certificate": None, "tls_key": "y"}, "ANDON_TLS_CERTIFICATE: {tls_certificate}: expected a file"),
-    ],
-)
-def test_a_service_whose_files_are_not_as_they_should_be_does_not_start(tmp_path, capsys, settings, message):
-    paths = {name: tmp_path / name for name in settings}
-    for name, content in settings.items():
-        if content is not None:
-            paths[name].write_text(content)
-    given = [option for name, path in paths.items() for option in ("--set", f"{name}={path}")]
-    assert main(["serve", *given]) == 2
-    assert message.format(**paths) in capsys.readouterr().err
+def test_what_can_not_be_used_is_2_and_named(capsys, subtests):
+    for command, (arguments, message) in product(("config", "serve"), NOT_USED):
+        with subtests.test(command=command, arguments=arguments):
+            assert main([command, *arguments]) == 2
+            out, err = capsys.readouterr()
+            assert out == ""
+            assert message in err
+
+
+FILES = [
+    ({"tokens": "short\n"}, "ANDON_TOKENS: {tokens}, line 1: expected a token of 16"),
+    ({"tls_certificate": ""}, "ANDON_TLS_KEY: expected the key of ANDON_TLS_CERTIFICATE, found ''"),
+    ({"tls_key": ""}, "ANDON_TLS_CERTIFICATE: expected a certificate for ANDON_TLS_KEY"),
+    ({"tls_client_ca": ""}, "ANDON_TLS_CERTIFICATE: expected a certificate, without which"),
+    ({"tls_certificate": "x", "tls_key": "y"}, "ANDON_TLS_KEY: {tls_key}: expected an unencrypted key"),
+    ({"tls_certificate": None, "tls_key": "y"}, "ANDON_TLS_CERTIFICATE: {tls_certificate}: expected a file"),
+]
+
+
+def test_a_service_whose_files_are_not_as_they_should_be_does_not_start(tmp_path, capsys, subtests):
+    for number, (settings, message) in enumerate(FILES):
+        with subtests.test(settings=settings):
+            paths = {name: tmp_path / f"{name} {number}" for name in settings}
+            for name, content in settings.items():
+                if content is not None:
+                    paths[name].write_text(content)
+            given = [option for name, path in paths.items() for option in ("--set", f"{name}={path}")]
+            assert main(["serve", *given]) == 2
+            assert message.format(**paths) in capsys.readouterr().err
 
 
 def test_a_variable_that_is_no_setting_is_warned_of(monkeypatch, capsys):

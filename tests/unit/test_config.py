@@ -46,12 +46,15 @@ def read(**variables):
 
 
 def refused(name, text):
-    with pytest.raises(ConfigError) as caught:
-        read(**{name: text})
-    error = caught.value
-    assert (error.variable, error.value) == (f"ANDON_{name.upper()}", text)
-    assert str(error) == f"{error.variable}: expected {error.expected}, found {text!r}"
-    return error.expected
+    """What was expected instead."""
+    variable = f"ANDON_{name.upper()}"
+    try:
+        settings = read(**{name: text})
+    except ConfigError as error:
+        assert (error.variable, error.value) == (variable, text)
+        assert str(error) == f"{variable}: expected {error.expected}, found {text!r}"
+        return error.expected
+    pytest.fail(f"{variable} is {getattr(settings, name)!r} of {text!r}")
 
 
 def test_an_empty_environment_gives_the_defaults():
@@ -69,47 +72,47 @@ def test_the_defaults_are_within_the_bounds():
     assert Settings.from_environ(Settings().to_environ()) == Settings()
 
 
-@pytest.mark.parametrize(("name", "low", "high"), [(name, *bounds) for name, bounds in INTEGERS.items()])
-def test_an_integer_is_accepted_from_its_least_to_its_greatest_value(name, low, high):
-    assert getattr(read(**{name: str(low)}), name) == low
-    assert getattr(read(**{name: str(high)}), name) == high
-    assert refused(name, str(low - 1)) == refused(name, str(high + 1)) == f"an integer from {low} to {high}"
+def test_an_integer_is_accepted_from_its_least_to_its_greatest_value(subtests):
+    for name, (low, high) in INTEGERS.items():
+        with subtests.test(name=name):
+            assert getattr(read(**{name: str(low)}), name) == low
+            assert getattr(read(**{name: str(high)}), name) == high
+            assert refused(name, str(low - 1)) == refused(name, str(high + 1)) == f"an integer from {low} to {high}"
 
 
-@pytest.mark.parametrize("name", INTEGERS)
-@pytest.mark.parametrize("text", ["", " ", "x", "1.0", "1e3", "0x10", "nan", "true", "9" * 5_000])
-def test_what_is_no_integer_is_refused_by_the_name_of_its_variable(name, text):
-    refused(name, text)
+NO_INTEGERS = ("", " ", "x", "1.0", "1e3", "0x10", "nan", "true", "9" * 5_000)
 
 
-@pytest.mark.parametrize("name", CHOICES)
-def test_a_choice_is_one_of_its_words_as_they_are_written(name):
-    for choice in CHOICES[name]:
-        assert getattr(read(**{name: choice}), name) == choice
-    for text in ("", "gunicorn", CHOICES[name][0].upper(), f" {CHOICES[name][0]}"):
-        assert refused(name, text) == f"one of {', '.join(CHOICES[name])}"
+def test_what_is_no_integer_is_refused_by_the_name_of_its_variable(subtests):
+    for name in INTEGERS:
+        with subtests.test(name=name):
+            for text in NO_INTEGERS:
+                refused(name, text)
 
 
-@pytest.mark.parametrize("name", FLAGS)
-@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("True", True), ("FALSE", False)])
-def test_a_flag_is_true_or_false(name, text, value):
-    assert getattr(read(**{name: text}), name) is value
+def test_a_choice_is_one_of_its_words_as_they_are_written(subtests):
+    for name, choices in CHOICES.items():
+        with subtests.test(name=name):
+            for choice in choices:
+                assert getattr(read(**{name: choice}), name) == choice
+            for text in ("", "gunicorn", choices[0].upper(), f" {choices[0]}"):
+                assert refused(name, text) == f"one of {', '.join(choices)}"
 
 
-@pytest.mark.parametrize("name", FLAGS)
-@pytest.mark.parametrize("text", ["", "1", "0", "yes", "no", "on", "truth", " true"])
-def test_a_flag_is_nothing_else(name, text):
-    assert refused(name, text) == "true or false"
+def test_a_flag_is_true_or_false_and_nothing_else(subtests):
+    for name in FLAGS:
+        with subtests.test(name=name):
+            for text, value in (("true", True), ("false", False), ("True", True), ("FALSE", False)):
+                assert getattr(read(**{name: text}), name) is value, text
+            for text in ("", "1", "0", "yes", "no", "on", "truth", " true"):
+                assert refused(name, text) == "true or false"
 
 
-@pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("1e-3", 0.001)])
-def test_a_share_is_a_number_from_0_to_1(text, value):
-    assert read(request_log_share=text).request_log_share == value
-
-
-@pytest.mark.parametrize("text", ["", "x", "-0.1", "1.0001", "nan", "inf", "50%"])
-def test_a_share_is_nothing_else(text):
-    assert refused("request_log_share", text) == "a number from 0 to 1"
+def test_a_share_is_a_number_from_0_to_1_and_nothing_else():
+    for text, value in (("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("1e-3", 0.001)):
+        assert read(request_log_share=text).request_log_share == value
+    for text in ("", "x", "-0.1", "1.0001", "nan", "inf", "50%"):
+        assert refused("request_log_share", text) == "a number from 0 to 1"
 
 
 def test_a_folder_that_may_be_left_out_is_none_when_it_is_empty():
@@ -117,21 +120,22 @@ def test_a_folder_that_may_be_left_out_is_none_when_it_is_empty():
     assert read(request_log="/data/requests").request_log == Path("/data/requests")
 
 
-@pytest.mark.parametrize("name", ["store", "host", *FILES])
-def test_a_path_and_an_address_are_not_empty(name):
-    refused(name, "")
+def test_a_path_and_an_address_are_not_empty():
+    for name in ("store", "host", *FILES):
+        refused(name, "")
 
 
 def test_a_store_is_a_path_as_it_is_written():
     assert read(store="/data/a store").store == Path("/data/a store")
 
 
-@pytest.mark.parametrize("name", ROUTES)
-def test_a_route_is_a_plain_path_or_nothing(name):
-    for text in ("", "/", "/a", "/a/", "/v1/endpoints/1/deployedModels/2:predict", "/A-1_~.!$&'()*+,;=@"):
-        assert getattr(read(**{name: text}), name) == text
-    for text in ("a", "//", "/a//b", "/<a>", "/a b", "/a?b", "/%61", "/ü", "/a\n", "http://a/b", " /a"):
-        assert refused(name, text).startswith("a path that begins with /")
+def test_a_route_is_a_plain_path_or_nothing(subtests):
+    for name in ROUTES:
+        with subtests.test(name=name):
+            for text in ("", "/", "/a", "/a/", "/v1/endpoints/1/deployedModels/2:predict", "/A-1_~.!$&'()*+,;=@"):
+                assert getattr(read(**{name: text}), name) == text
+            for text in ("a", "//", "/a//b", "/<a>", "/a b", "/a?b", "/%61", "/ü", "/a\n", "http://a/b", " /a"):
+                assert refused(name, text).startswith("a path that begins with /")
 
 
 PLATFORM = {
@@ -148,26 +152,33 @@ def test_these_are_the_variables_of_platforms():
     assert listed == {(variable, name) for variable, (name, _, _) in PLATFORM.items()}
 
 
-@pytest.mark.parametrize(("variable", "name", "text", "value"), [(each, *known) for each, known in PLATFORM.items()])
-def test_a_platforms_variable_counts_where_ours_is_not_there(variable, name, text, value):
-    assert Settings.from_environ({variable: text}) == replace(Settings(), **{name: value})
-    ours = getattr(Settings(), name)
-    assert Settings.from_environ({variable: text, f"ANDON_{name.upper()}": str(ours)}) == Settings()
+def test_a_platforms_variable_counts_where_ours_is_not_there(subtests):
+    for variable, (name, text, value) in PLATFORM.items():
+        with subtests.test(variable=variable):
+            assert Settings.from_environ({variable: text}) == replace(Settings(), **{name: value})
+            ours = {f"ANDON_{name.upper()}": str(getattr(Settings(), name))}
+            assert Settings.from_environ({variable: text, **ours}) == Settings()
 
 
-@pytest.mark.parametrize(
-    ("variable", "text"),
-    [("AIP_HTTP_PORT", "x"), ("AIP_HEALTH_ROUTE", "up"), ("AIP_PREDICT_ROUTE", "/<x>"), ("SAGEMAKER_BIND_TO_PORT", "")],
-)
-def test_an_error_names_the_platforms_variable(variable, text):
-    with pytest.raises(ConfigError) as caught:
-        Settings.from_environ({variable: text})
-    assert (caught.value.variable, caught.value.value) == (variable, text)
+NOT_TAKEN = {
+    "AIP_HTTP_PORT": "x",
+    "AIP_HEALTH_ROUTE": "up",
+    "AIP_PREDICT_ROUTE": "/<x>",
+    "SAGEMAKER_BIND_TO_PORT": "",
+}
 
 
-@pytest.mark.parametrize("address", ["", "gs://bucket/model", "https://bucket/model", "models/a"])
-def test_a_models_address_elsewhere_is_no_store(address):
-    assert Settings.from_environ({"AIP_STORAGE_URI": address}) == Settings()
+def test_an_error_names_the_platforms_variable(subtests):
+    for variable, text in NOT_TAKEN.items():
+        with subtests.test(variable=variable):
+            with pytest.raises(ConfigError) as caught:
+                Settings.from_environ({variable: text})
+            assert (caught.value.variable, caught.value.value) == (variable, text)
+
+
+def test_a_models_address_elsewhere_is_no_store():
+    for address in ("", "gs://bucket/model", "https://bucket/model", "models/a"):
+        assert Settings.from_environ({"AIP_STORAGE_URI": address}) == Settings(), address
 
 
 def test_sagemakers_folder_is_the_store_if_it_holds_one_and_nothing_else_is(tmp_path, monkeypatch):
@@ -180,11 +191,11 @@ def test_sagemakers_folder_is_the_store_if_it_holds_one_and_nothing_else_is(tmp_
     assert Settings.from_environ({}).store == Settings().store
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_file_that_is_not_named_is_none(name):
-    assert getattr(Settings.from_environ({}), name) is None
-    assert f"ANDON_{name.upper()}" not in Settings().to_environ()
-    assert Settings.from_environ(read(**{name: "/a file"}).to_environ()) == read(**{name: "/a file"})
+def test_a_file_that_is_not_named_is_none():
+    for name in FILES:
+        assert getattr(Settings.from_environ({}), name) is None, name
+        assert f"ANDON_{name.upper()}" not in Settings().to_environ()
+        assert Settings.from_environ(read(**{name: "/a file"}).to_environ()) == read(**{name: "/a file"}), name
 
 
 def test_variables_of_others_are_ignored():

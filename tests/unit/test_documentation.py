@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from service.config import BOUNDS, Settings, variable_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,14 +17,17 @@ def test_the_configuration_reference_lists_every_setting_with_its_default():
     assert listed == {**defaults.to_environ(), **unset}
 
 
-@pytest.mark.parametrize("purpose", ["serve", "train", "test", "lint", "container", "traces", "clients", "audit"])
-def test_every_dependency_is_named_in_the_reference(purpose):
+PURPOSES = ["serve", "train", "test", "lint", "container", "traces", "clients", "audit"]
+
+
+def test_every_dependency_is_named_in_the_reference():
     text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-    lines = (ROOT / "requirements" / f"{purpose}.in").read_text(encoding="utf-8").splitlines()
-    for line in lines:
-        name = re.split(r"[\[;<>= ]", line)[0]
-        if name and not name.startswith(("#", "-")):
-            assert name in text, name
+    for purpose in PURPOSES:
+        lines = (ROOT / "requirements" / f"{purpose}.in").read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            name = re.split(r"[\[;<>= ]", line)[0]
+            if name and not name.startswith(("#", "-")):
+                assert name in text, name
 
 
 def test_no_page_has_a_blank_left_to_fill_in():

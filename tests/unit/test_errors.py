@@ -2,8 +2,6 @@
 
 import inspect
 
-import pytest
-
 from service import errors
 from service.errors import Problem
 
@@ -94,11 +92,12 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("error", "data", "message"), TABLE, ids=lambda part: type(part).__name__)
-def test_an_error_carries_its_data_and_builds_its_message(error, data, message):
-    assert {name: getattr(error, name) for name in data} == data
-    assert str(error) == message
-    assert isinstance(error, errors.AndonError)
+def test_an_error_carries_its_data_and_builds_its_message(subtests):
+    for error, data, message in TABLE:
+        with subtests.test(error=type(error).__name__):
+            assert {name: getattr(error, name) for name in data} == data
+            assert str(error) == message
+            assert isinstance(error, errors.AndonError)
 
 
 def test_every_error_is_in_the_table():

@@ -58,19 +58,19 @@ def test_what_is_not_raw_has_a_head_with_one_length(sent):
             assert head.count(b"\r\ncontent-length:") + head.count(b"\r\ntransfer-encoding:") == 1, entry.name
 
 
-@pytest.mark.parametrize(
-    ("answer", "statuses"),
-    [
-        (b"", ()),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", ()),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{", ()),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", (200,)),
-        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", (100, 413)),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 404 No\r\nContent-Length: 1\r\n\r\nx", (200, 404)),
-    ],
-)
-def test_answers_are_counted_when_they_are_whole(answer, statuses):
-    assert statuses_of(answer) == statuses
+ANSWERS = [
+    (b"", ()),
+    (b"HTTP/1.1 200 OK\r\nContent-Le", ()),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{", ()),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", (200,)),
+    (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", (100, 413)),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 404 No\r\nContent-Length: 1\r\n\r\nx", (200, 404)),
+]
+
+
+def test_answers_are_counted_when_they_are_whole():
+    for answer, statuses in ANSWERS:
+        assert statuses_of(answer) == statuses, answer
 
 
 MASK = 2**64 - 1

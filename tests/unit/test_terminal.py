@@ -114,24 +114,25 @@ def test_checks_stand_in_columns_under_their_gate_and_the_reason_of_each_that_di
     ]
 
 
-@pytest.mark.parametrize(
-    ("value", "bound", "text"),
-    [
-        (0.5349999, Bound(high=0.535), "0.53500"),
-        (0.5350001, Bound(high=0.535), "0.53500010"),
-        (0.535, Bound(high=0.535, strict=True), "0.53500"),
-        (0.53499999999, Bound(high=0.535, strict=True), "0.53499999999"),
-        (1e-17, Bound(high=0), "1e-17"),
-        (5e-324, Bound(high=0), "4.94065645841247e-324"),
-        (0.0, Bound(high=0), "0"),
-        (1.0, Bound(low=0.9), "1.00000"),
-        (16_000_001, Bound(high=16_000_000), "16,000,001"),
-        (-0.25, Bound(low=0), "-0.25000"),
-    ],
-)
-def test_a_value_has_as_many_digits_as_its_verdict_needs(capsys, value, bound, text):
-    line = shown_checks(capsys, Check(gate="value", metric="m", bound=bound, value=value))[2]
-    assert line.split()[1] == text
+VALUES = [
+    (0.5349999, Bound(high=0.535), "0.53500"),
+    (0.5350001, Bound(high=0.535), "0.53500010"),
+    (0.535, Bound(high=0.535, strict=True), "0.53500"),
+    (0.53499999999, Bound(high=0.535, strict=True), "0.53499999999"),
+    (1e-17, Bound(high=0), "1e-17"),
+    (5e-324, Bound(high=0), "4.94065645841247e-324"),
+    (0.0, Bound(high=0), "0"),
+    (1.0, Bound(low=0.9), "1.00000"),
+    (16_000_001, Bound(high=16_000_000), "16,000,001"),
+    (-0.25, Bound(low=0), "-0.25000"),
+]
+
+
+def test_a_value_has_as_many_digits_as_its_verdict_needs(capsys, subtests):
+    for value, bound, text in VALUES:
+        with subtests.test(value=value):
+            line = shown_checks(capsys, Check(gate="value", metric="m", bound=bound, value=value))[2]
+            assert line.split()[1] == text
 
 
 def test_the_end_of_an_interval_that_is_just_beyond_the_bound_is_not_shown_as_on_it(capsys):

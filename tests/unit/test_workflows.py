@@ -2,26 +2,29 @@
 
 import re
 from configparser import ConfigParser
+from functools import cache
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = {path.stem: path for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""PyYAML's own in C, where it was built with it."""
+
 INSTALL = "python -m pip install --require-hashes --requirement requirements/tox.txt"
 OWN = re.compile(rf"(tox( |$)|docker compose |{re.escape(INSTALL)}$)")
 
 
+@cache
 def load(name):
-    document = yaml.safe_load(WORKFLOWS[name].read_text(encoding="utf-8"))
+    document = yaml.load(WORKFLOWS[name].read_text(encoding="utf-8"), LOADER)
     return {"on": document.pop(True), **document}  # YAML 1.1 takes the key `on` for true
 
 
 LINE = load("ci-cd")
 JOBS = LINE["jobs"]
 ALL_JOBS = [(name, key, job) for name in WORKFLOWS for key, job in load(name)["jobs"].items()]
-each_job = pytest.mark.parametrize(("workflow", "key", "job"), ALL_JOBS, ids=[f"{w}-{k}" for w, k, _ in ALL_JOBS])
 
 
 def needs(key):
@@ -50,11 +53,11 @@ def test_it_runs_on_every_push_and_every_pull_request_without_exceptions():
     assert LINE["on"] == {"push": None, "pull_request": None}
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_workflow_has_no_permission_that_a_job_does_not_ask_for(name):
-    workflow = load(name)
-    assert workflow["permissions"] == {}
-    assert all("permissions" in job for job in workflow["jobs"].values())
+def test_a_workflow_has_no_permission_that_a_job_does_not_ask_for():
+    for name in WORKFLOWS:
+        workflow = load(name)
+        assert workflow["permissions"] == {}, name
+        assert all("permissions" in job for job in workflow["jobs"].values()), name
 
 
 def test_only_publishing_may_write_anything():
@@ -68,33 +71,37 @@ def test_a_superseded_run_of_a_pull_request_is_cancelled_and_no_other():
     assert "github.ref" in LINE["concurrency"]["group"]
 
 
-@each_job
-def test_every_job_has_a_timeout(workflow, key, job):
-    assert 0 < job["timeout-minutes"] <= (180 if workflow == "nightly" else 15)
+def test_every_job_has_a_timeout(subtests):
+    for workflow, key, job in ALL_JOBS:
+        with subtests.test(workflow=workflow, job=key):
+            assert 0 < job["timeout-minutes"] <= (180 if workflow == "nightly" else 15)
 
 
-@each_job
-def test_nothing_goes_on_after_an_error(workflow, key, job):
-    for part in (job, job.get("strategy", {}), *job["steps"]):
-        assert "continue-on-error" not in part
-    for step in job["steps"]:
-        assert "if" not in step
-        assert not re.search(r"\|\||set \+e|; *true", step.get("run", ""))
+def test_nothing_goes_on_after_an_error(subtests):
+    for workflow, key, job in ALL_JOBS:
+        with subtests.test(workflow=workflow, job=key):
+            for part in (job, job.get("strategy", {}), *job["steps"]):
+                assert "continue-on-error" not in part
+            for step in job["steps"]:
+                assert "if" not in step
+                assert not re.search(r"\|\||set \+e|; *true", step.get("run", ""))
 
 
-@each_job
-def test_actions_are_pinned_by_their_full_commit(workflow, key, job):
-    for step in job["steps"]:
-        assert ("uses" in step) != ("run" in step)
-        if "uses" in step:
-            assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", step["uses"])
+def test_actions_are_pinned_by_their_full_commit(subtests):
+    for workflow, key, job in ALL_JOBS:
+        with subtests.test(workflow=workflow, job=key):
+            for step in job["steps"]:
+                assert ("uses" in step) != ("run" in step)
+                if "uses" in step:
+                    assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", step["uses"])
 
 
-@each_job
-def test_a_job_calls_tox_or_the_compose_file_and_nothing_of_its_own(workflow, key, job):
-    commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert all(OWN.match(command) for command in commands), commands
-    assert any(not command.startswith("python") for command in commands)
+def test_a_job_calls_tox_or_the_compose_file_and_nothing_of_its_own(subtests):
+    for workflow, key, job in ALL_JOBS:
+        with subtests.test(workflow=workflow, job=key):
+            commands = [step["run"] for step in job["steps"] if "run" in step]
+            assert all(OWN.match(command) for command in commands), commands
+            assert any(not command.startswith("python") for command in commands)
 
 
 def test_the_jobs_are_the_stages_of_the_line_in_its_order():
@@ -111,10 +118,10 @@ def test_every_python_and_every_defective_model_is_tried_before_there_is_an_imag
     assert [(one["python"], one["tox"]) for one in matrix] == [(f"3.{n}", f"py3{n}") for n in (10, 11, 12, 13)]
 
 
-@pytest.mark.parametrize("key", [*stages(), "pythons", "models", "clients", "audit"])
-def test_a_stage_that_failed_or_was_skipped_stops_all_after_it(key):
+def test_a_stage_that_failed_or_was_skipped_stops_all_after_it():
     # Without an `if` of its own a job runs only if everything that it needs has succeeded.
-    assert "if" not in JOBS[key]
+    for key in (*stages(), "pythons", "models", "clients", "audit"):
+        assert "if" not in JOBS[key], key
 
 
 def test_one_job_fails_on_anything_that_failed_was_cancelled_or_skipped():
@@ -156,11 +163,11 @@ def test_the_wheel_the_model_and_the_images_are_made_once_and_carried():
             assert any("--installpkg dist/andon-*.whl" in step.get("run", "") for step in job["steps"])
 
 
-@pytest.mark.parametrize("key", ["unit", "gate", "image", "container"])
-def test_what_a_stage_made_is_handed_on_after_its_tests(key):
-    steps = JOBS[key]["steps"]
-    (tested,) = (number for number, step in enumerate(steps) if step.get("run", "").startswith("tox"))
-    assert uses(JOBS[key], "actions/upload-artifact") == [tested + 1]
+def test_what_a_stage_made_is_handed_on_after_its_tests():
+    for key in ("unit", "gate", "image", "container"):
+        steps = JOBS[key]["steps"]
+        (tested,) = (number for number, step in enumerate(steps) if step.get("run", "").startswith("tox"))
+        assert uses(JOBS[key], "actions/upload-artifact") == [tested + 1], key
 
 
 def test_publishing_attests_the_digest_that_was_pushed_and_its_bill_of_materials():
