@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 import weakref
-from itertools import count
+from itertools import count, product
 
 import numpy as np
 import pytest
@@ -71,9 +71,34 @@ def said(caplog):
     return lambda level=logging.ERROR: [record.getMessage() for record in caplog.records if record.levelno == level]
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, content):
+    """A store of three versions, and their ids; each test has copies of its own."""
+    store = Store(tmp_path_factory.mktemp("prepared") / "store")
+    return store, [store.add(**content(seed)) for seed in range(3)]
+
+
 @pytest.fixture
-def versions(blessed):
-    return [blessed(seed) for seed in range(3)]
+def copied(prepared, store):
+    """``copied(version)``: a prepared version in the test's own store; its id."""
+
+    def copy(version):
+        folder = store.versions / version
+        shutil.copytree(prepared[0].versions / version, folder, copy_function=shutil.copyfile)
+        return version
+
+    return copy
+
+
+@pytest.fixture
+def versions(prepared, copied):
+    """Two versions that no gate has passed yet: ``release`` does that, and promotes."""
+    return [copied(version) for version in prepared[1][:2]]
+
+
+@pytest.fixture
+def third(prepared, copied):
+    return copied(prepared[1][2])
 
 
 @pytest.fixture
@@ -177,32 +202,32 @@ def test_an_unchanged_store_keeps_the_very_same_predictor_and_loads_nothing(live
     assert said() == []
 
 
-def test_promotions_and_rollbacks_are_followed(live, store, release, versions):
+def test_promotions_and_rollbacks_are_followed(live, store, release, versions, third):
     seen = []
     for change in (
         lambda: release(versions[0]),
         lambda: release(versions[1]),
-        lambda: release(versions[2]),
+        lambda: release(third),
         lambda: store.rollback(actor="me"),
         lambda: store.rollback(actor="me"),
     ):
         change()
         live.look()
         seen.append(answering(live))
-    assert seen == [*versions, versions[1], versions[0]]
+    assert seen == [*versions, third, versions[1], versions[0]]
 
 
 def test_who_follows_is_told_of_the_status_now_and_of_each_other_one(live, store, release, versions):
     told = []
     live.follow(told.append)
     assert told == [live.status()]
-    for version in versions[:2]:
+    for version in versions:
         release(version)
         for _ in range(3):  # what has not changed is not told again
             live.look()
         assert told[-1] == live.status()
         assert told[-1].promoted == store.pointer().change.time
-    assert [status.predictor and status.predictor.version for status in told] == [None, *versions[:2]]
+    assert [status.predictor and status.predictor.version for status in told] == [None, *versions]
 
 
 def test_when_a_version_was_promoted_is_told_of_the_one_that_answers(live, store, release, versions, release_damaged):
@@ -308,14 +333,16 @@ def test_a_refused_version_whose_damage_changes_is_logged_anew_if_the_reason_doe
     assert [name in line for name, line in zip((WEIGHTS, MANIFEST), said(), strict=True)] == [True, True]
 
 
-def test_a_change_of_the_pointer_is_followed_at_once_after_a_refusal(live, release, versions, said, release_damaged):
+def test_a_change_of_the_pointer_is_followed_at_once_after_a_refusal(
+    live, release, versions, third, said, release_damaged
+):
     release(versions[0])
     live.look()
     release_damaged(versions[1])
     live.look()
-    release(versions[2])
+    release(third)
     live.look()
-    assert answering(live) == versions[2]
+    assert answering(live) == third
     assert (live.status().refused, live.status().refusals) == (None, 1)
     assert len(said()) == 1
 
@@ -338,14 +365,15 @@ def test_a_rollback_to_what_still_answers_ends_the_refusal(
     assert live.status().refusals == 1
 
 
-def test_a_version_that_is_refused_anew_is_logged_anew(live, release, versions, said, release_damaged):
+def test_a_version_that_is_refused_anew_is_logged_anew(live, release, versions, third, said, release_damaged):
     release(versions[0])
     live.look()
-    for version in versions[1:]:
+    refused = [versions[1], third]
+    for version in refused:
         release_damaged(version)
         live.look()
     assert live.status().refusals == 2
-    assert [version in line for version, line in zip(versions[1:], said(), strict=True)] == [True, True]
+    assert [version in line for version, line in zip(refused, said(), strict=True)] == [True, True]
 
 
 def test_a_version_that_vanished_is_refused_and_the_old_one_answers(live, store, release, versions, said):
@@ -381,15 +409,15 @@ def test_whatever_loading_raises_the_old_version_answers_and_the_world_learns_no
 def test_flipped_bits_and_files_cut_short_are_all_refused(
     live, store, release, versions, alter
 ):
-    old, new = versions[:2]
+    old, new = versions
     release(old)
     live.look()
     first = live.predictor()
     release(new)
     whole = {name: (store.versions / new / name).read_bytes() for name in FILES}
     random = np.random.default_rng(7)  # a thousand of them and more: tests/component/test_damage.py
-    damages = [(name, flipped(data, int(random.integers(8 * len(data))))) for name, data in list(whole.items()) * 25]
-    damages += [(name, data[: random.integers(len(data))]) for name, data in list(whole.items()) * 5]
+    damages = [(name, flipped(data, int(random.integers(8 * len(data))))) for name, data in list(whole.items()) * 10]
+    damages += [(name, data[: random.integers(len(data))]) for name, data in list(whole.items()) * 3]
     for number, (name, data) in enumerate(damages, 1):
         alter(new, name, lambda _, data=data: data)
         live.look()
@@ -402,6 +430,8 @@ def test_flipped_bits_and_files_cut_short_are_all_refused(
 
 # The version that is served
 
+
+WHOLE = "the whole folder removed"
 
 DAMAGES = {
     "a flipped bit in place": lambda folder, name: (folder / name).write_bytes(flipped((folder / name).read_bytes())),
@@ -416,7 +446,7 @@ DAMAGES = {
     ),
     "a folder": lambda folder, name: ((folder / name).unlink(), (folder / name).mkdir()),
     "a named pipe": lambda folder, name: ((folder / name).unlink(), os.mkfifo(folder / name)),
-    "the whole folder removed": lambda folder, name: shutil.rmtree(folder),
+    WHOLE: lambda folder, name: shutil.rmtree(folder),
 }
 
 
@@ -425,30 +455,39 @@ def replace(path, data):
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("harm", DAMAGES.values(), ids=DAMAGES)
+CASES = [*product([harm for harm in DAMAGES if harm != WHOLE], FILES), (WHOLE, None)]
+
+
 def test_a_version_that_is_damaged_answers_no_more_and_answers_again_when_it_is_whole(
-    live, store, release, versions, tmp_path, instances, said, harm, name
+    live, store, release, versions, tmp_path, instances, caplog, said, subtests
 ):
     release(versions[0])
     live.look()
     folder, kept = store.versions / versions[0], tmp_path / "kept"
     shutil.copytree(folder, kept)
-    harm(folder, name)
-    live.look()
-    with pytest.raises(NoModel, match=f"version {versions[0]} is refused"):
-        live.predictor()
-    assert (live.status().refusals, len(said())) == (1, 2)
-    assert said()[1] == f"version {versions[0]} answers no more"
-    live.look()
-    assert (live.status().refusals, len(said())) == (1, 2), "nothing is new"
-
-    shutil.rmtree(folder, ignore_errors=True)
-    kept.rename(folder)
-    live.look()
-    assert live.predictor().predict_rows(instances) == list(store.golden(versions[0]).probabilities)
-    assert (live.status().refused, live.status().refusals) == (None, 1)
-    assert said(logging.INFO)[-1] == f"version {versions[0]} answers again"
+    answers = list(store.golden(versions[0]).probabilities)
+    for harm, name in CASES:
+        with subtests.test(harm=harm, name=name):
+            live.look()
+            before = live.status().refusals
+            caplog.clear()
+            try:
+                DAMAGES[harm](folder, name)
+                live.look()
+                with pytest.raises(NoModel, match=f"version {versions[0]} is refused"):
+                    live.predictor()
+                assert (live.status().refusals, len(said())) == (before + 1, 2)
+                assert said()[1] == f"version {versions[0]} answers no more"
+                live.look()
+                assert (live.status().refusals, len(said())) == (before + 1, 2), "nothing is new"
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.copytree(kept, folder)
+            live.look()
+            assert live.predictor().predict_rows(instances) == answers
+            assert (live.status().refused, live.status().refusals) == (None, before + 1)
+            assert said(logging.INFO)[-1] == f"version {versions[0]} answers again"
+    assert live.status().refusals == len(CASES)
 
 
 def test_a_version_written_anew_with_the_same_content_is_verified_and_never_stops_answering(
@@ -501,7 +540,7 @@ def test_the_old_version_is_watched_too_while_the_new_one_is_refused(live, relea
     live.look()
     with pytest.raises(NoModel) as caught:
         live.predictor()
-    assert all(f"version {version} is refused" in caught.value.reason for version in versions[:2])
+    assert all(f"version {version} is refused" in caught.value.reason for version in versions)
     damage(versions[0])
     live.look()
     assert answering(live) == versions[0]
@@ -611,14 +650,8 @@ def test_a_pointer_that_vanished_leaves_the_old_model_answering(live, store, rel
 # An override belongs to the version that answers
 
 
-@pytest.fixture
-def unblessed(store, content):
-    """Two versions that no gate has passed."""
-    return [store.add(**content(seed)) for seed in (10, 11)]
-
-
-def test_an_override_is_told_until_the_next_promotion(live, store, release, versions, unblessed):
-    store.promote(unblessed[0], actor="Ada", override="the gate's data is late")
+def test_an_override_is_told_until_the_next_promotion(live, store, release, versions):
+    store.promote(versions[0], actor="Ada", override="the gate's data is late")
     live.look()
     override = live.status().override
     assert (override.actor, override.reason) == ("Ada", "the gate's data is late")
@@ -629,30 +662,30 @@ def test_an_override_is_told_until_the_next_promotion(live, store, release, vers
 
 
 def test_an_override_is_told_again_after_a_rollback_and_no_more_when_a_gate_has_passed_the_version(
-    live, store, release, versions, unblessed
+    live, store, release, versions
 ):
-    store.promote(unblessed[0], actor="Ada", override="the gate's data is late")
+    store.promote(versions[0], actor="Ada", override="the gate's data is late")
     release(versions[1])
     store.rollback(actor="me")
     live.look()
-    assert (answering(live), live.status().override.reason) == (unblessed[0], "the gate's data is late")
+    assert (answering(live), live.status().override.reason) == (versions[0], "the gate's data is late")
     first = live.predictor()
-    release(unblessed[0])
+    release(versions[0])
     live.look()
     assert live.status().override is None
     assert live.predictor() is first
 
 
-def test_the_override_of_a_refused_version_is_not_told_of_the_one_that_answers(live, store, unblessed, damage):
-    store.promote(unblessed[0], actor="Ada", override="one")
+def test_the_override_of_a_refused_version_is_not_told_of_the_one_that_answers(live, store, versions, damage):
+    store.promote(versions[0], actor="Ada", override="one")
     live.look()
-    store.promote(unblessed[1], actor="Ben", override="two")
-    damage(unblessed[1])
+    store.promote(versions[1], actor="Ben", override="two")
+    damage(versions[1])
     live.look()
-    assert (answering(live), live.status().override.reason) == (unblessed[0], "one")
-    damage(unblessed[1])
+    assert (answering(live), live.status().override.reason) == (versions[0], "one")
+    damage(versions[1])
     live.look()
-    assert (answering(live), live.status().override.reason) == (unblessed[1], "two")
+    assert (answering(live), live.status().override.reason) == (versions[1], "two")
 
 
 # Beside the requests
@@ -689,7 +722,7 @@ def test_a_start_waits_for_the_first_model_only_so_long_and_the_watching_goes_on
         live.close()
 
 
-def test_what_is_watched_moves_by_itself_until_it_is_closed(troubled, release, versions, monkeypatch):
+def test_what_is_watched_moves_by_itself_until_it_is_closed(troubled, release, versions, third, monkeypatch):
     monkeypatch.setattr("service.live.LOOK_SECONDS", 0.002)
     release(versions[0])
     live = LiveModel(troubled)
@@ -700,7 +733,7 @@ def test_what_is_watched_moves_by_itself_until_it_is_closed(troubled, release, v
         until(lambda: answering(live) == versions[1])
     finally:
         live.close()
-    release(versions[2])
+    release(third)
     time.sleep(0.02)
     assert answering(live) == versions[1]
 
@@ -714,26 +747,29 @@ def until(condition):
 
 
 def test_threads_that_ask_during_swaps_always_get_one_whole_model(live, store, release, versions, instances):
-    release(versions[0])
-    release(versions[1])
+    pointers = []
+    for version in versions:
+        release(version)
+        pointers.append((store.root / "current.json").read_bytes())
     live.look()
     expected = {version: list(store.golden(version).probabilities) for version in versions}
-    wrong, done = [], threading.Event()
+    wrong, asked, done = [], set(), threading.Event()
 
     def ask():
         while not done.is_set():
             predictor = live.predictor()
+            asked.add(predictor.version)
             if predictor.predict_rows(instances) != expected[predictor.version]:
                 wrong.append(predictor.version)
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for _ in range(3):
-        store.rollback(actor="me")
-        live.look()
-        release(versions[1])
-        live.look()
+    for _ in range(2):
+        for pointer, version in zip(pointers, versions, strict=True):
+            (store.root / "current.json").write_bytes(pointer)
+            live.look()
+            until(lambda version=version: version in asked)
     done.set()
     for thread in threads:
         thread.join(DEADLINE)
