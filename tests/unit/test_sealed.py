@@ -10,9 +10,11 @@ import pytest
 
 from service import sealed
 from service.errors import ArtefactInvalid
-from service.sealed import CHUNK_BYTES, SHARED_FROM, array_in, array_parts, read_sealed, read_whole
+from service.sealed import array_in, array_parts, read_sealed, read_whole
 
 VERSION = "0" * 32
+# The same rules as with 8 and 16 MiB, and the same two chunks at which a file begins to be shared.
+CHUNK_BYTES, SHARED_FROM = 2**15, 2**16
 SIZES = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, SHARED_FROM - 1, SHARED_FROM, SHARED_FROM + 1]
 
 
@@ -31,18 +33,28 @@ def refused(read, path, *arguments):
     return caught.value.reason
 
 
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Files of some kilobytes are large."""
+    assert 2 * sealed.CHUNK_BYTES == sealed.SHARED_FROM
+    monkeypatch.setattr(sealed, "CHUNK_BYTES", CHUNK_BYTES)
+    monkeypatch.setattr(sealed, "SHARED_FROM", SHARED_FROM)
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "weights.npy"
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_what_is_read_is_the_file_and_can_not_be_written_to(path, size):
-    data = content_of(size)
-    path.write_bytes(data)
-    found = read_sealed(path, VERSION, stated(data))
-    assert found.readonly
-    assert found == data
+def test_what_is_read_is_the_file_and_can_not_be_written_to(path, subtests):
+    for size in SIZES:
+        with subtests.test(size=size):
+            data = content_of(size)
+            path.write_bytes(data)
+            found = read_sealed(path, VERSION, stated(data))
+            assert found.readonly
+            assert found == data
+            del found  # nothing is written over what is mapped
 
 
 def is_mapped(path):
@@ -50,39 +62,52 @@ def is_mapped(path):
         return str(path) in maps.read()
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_only_a_file_of_the_size_that_is_shared_is_mapped(path, size):
-    data = content_of(size)
-    path.write_bytes(data)
-    found = read_sealed(path, VERSION, stated(data))
-    assert is_mapped(path) is (size >= SHARED_FROM)
-    del found
-    assert not is_mapped(path)
+def test_only_a_file_of_the_size_that_is_shared_is_mapped(path, subtests):
+    for size in SIZES:
+        with subtests.test(size=size):
+            data = content_of(size)
+            path.write_bytes(data)
+            found = read_sealed(path, VERSION, stated(data))
+            assert is_mapped(path) is (size >= SHARED_FROM)
+            del found
+            assert not is_mapped(path)
+
+
+def test_the_size_that_is_shared_is_16_mib(path, monkeypatch):
+    monkeypatch.undo()
+    path.touch()
+    os.truncate(path, 2**24 - 1)
+    assert len(read_whole(path, VERSION)) == 2**24 - 1
+    os.truncate(path, 2**24)
+    assert refused(read_whole, path) == "weights.npy is too large"
 
 
 def test_a_mapped_file_is_verified_without_memory_by_its_size(path):
-    data = content_of(2 * SHARED_FROM)
+    data = content_of(16 * SHARED_FROM)
     path.write_bytes(data)
     expected = stated(data)
     tracemalloc.start()
     found = read_sealed(path, VERSION, expected)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(found) == 2 * SHARED_FROM
+    assert len(found) == 16 * SHARED_FROM
     assert peak < 4 * CHUNK_BYTES
 
 
-@pytest.mark.parametrize("size", SIZES[1:])
-def test_a_file_that_differs_in_one_bit_or_in_its_size_is_refused(path, size):
-    data = content_of(size)
-    for position in {0, size // 2, size - 1}:
-        damaged = bytearray(data)
-        damaged[position] ^= 1
-        path.write_bytes(damaged)
-        assert refused(read_sealed, path, stated(data)) == "weights.npy does not have the digest in its manifest"
-    for other in (data[:-1], data + b"\0", b""):
-        path.write_bytes(other)
-        assert "does not have the digest" in refused(read_sealed, path, stated(data))
+def test_a_file_that_differs_in_one_bit_or_in_its_size_is_refused(path, subtests):
+    for size in SIZES[1:]:
+        data = content_of(size)
+        for position in {0, size // 2, size - 1}:
+            with subtests.test(size=size, position=position):
+                damaged = bytearray(data)
+                damaged[position] ^= 1
+                path.write_bytes(damaged)
+                reason = refused(read_sealed, path, stated(data))
+                assert reason == "weights.npy does not have the digest in its manifest"
+        for other in (data[:-1], data + b"\0", b""):
+            with subtests.test(size=size, other=len(other)):
+                path.write_bytes(other)
+                assert "does not have the digest" in refused(read_sealed, path, stated(data))
 
 
 @pytest.fixture
@@ -108,13 +133,14 @@ def while_verified(monkeypatch):
     return install
 
 
-@pytest.mark.parametrize("size", [1_000, 3 * CHUNK_BYTES, SHARED_FROM, 2 * SHARED_FROM])
-@pytest.mark.parametrize("keep", [0, 1, 0.5])
-def test_a_file_that_is_cut_short_while_it_is_verified_is_refused_and_kills_nothing(path, while_verified, size, keep):
-    data = content_of(size)
-    path.write_bytes(data)
-    while_verified(lambda: os.truncate(path, int(keep * size) if isinstance(keep, float) else keep))
-    assert "does not have the digest" in refused(read_sealed, path, stated(data))
+def test_a_file_that_is_cut_short_while_it_is_verified_is_refused_and_kills_nothing(path, while_verified, subtests):
+    for size in (1_000, 3 * CHUNK_BYTES, SHARED_FROM, 2 * SHARED_FROM):
+        for keep in (0, 1, size // 2):
+            with subtests.test(size=size, keep=keep):
+                data = content_of(size)
+                path.write_bytes(data)
+                while_verified(lambda keep=keep: os.truncate(path, keep))
+                assert "does not have the digest" in refused(read_sealed, path, stated(data))
 
 
 @pytest.mark.parametrize("size", [3 * CHUNK_BYTES, SHARED_FROM])
