@@ -1,7 +1,10 @@
 """The pointer: old or new and never in between, and a log that misses nothing."""
 
 import json
+import os
 import resource
+import shutil
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -12,6 +15,25 @@ import pytest
 from service.errors import ArtefactInvalid, AuditDamaged, ChangeUnconfirmed, NoModel, NoPredecessor, StoreError
 from service.pointer import MAX_PREDECESSORS
 from service.store import Store
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, content, good_report):
+    """A store in which two versions were promoted, and their ids; each test has a copy of its own."""
+    store = Store(tmp_path_factory.mktemp("prepared") / "store")
+    versions = store.add(**content(1)), store.add(**content(2))
+    for version, baseline in zip(versions, (None, versions[0]), strict=True):
+        store.write_report(version, good_report(version, baseline))
+        store.promote(version, actor="tests")
+    return store.root, versions
+
+
+@pytest.fixture
+def promoted(prepared, store):
+    """The same in the test's own store, and the bytes of its log."""
+    root, versions = prepared
+    shutil.copytree(root, store.root, copy_function=shutil.copyfile)
+    return store, versions, (store.root / "audit.ndjson").read_bytes()
 
 
 def test_a_promotion_is_in_the_pointer_and_in_the_log(store, blessed):
@@ -98,11 +120,14 @@ def test_a_rollback_to_what_was_damaged_is_refused_and_changes_nothing(store, bl
     assert len(store.audit()) == 2
 
 
-def test_the_pointer_remembers_so_many_predecessors_and_no_more(store, blessed, release):
-    versions = [blessed(seed) for seed in range(3)] * 5
-    for version in versions:
-        release(version)
-    assert list(store.pointer().predecessors) == versions[-2 : -2 - MAX_PREDECESSORS : -1]
+def test_the_pointer_remembers_so_many_predecessors_and_no_more(promoted, release):
+    store, (a, b), _ = promoted
+    document = store.pointer().to_document()
+    full = [a, b] * (MAX_PREDECESSORS // 2)
+    (store.root / "current.json").write_text(json.dumps({**document, "predecessors": full[:-1]}))
+    assert list(release(a).predecessors) == [b, *full[:-1]]
+    assert list(release(b).predecessors) == [a, b, *full[:-2]]
+    assert list(store.pointer().predecessors) == [a, b, *full[:-2]]
 
 
 def test_nothing_is_left_beside_the_files_of_the_store(store, blessed):
@@ -112,12 +137,14 @@ def test_nothing_is_left_beside_the_files_of_the_store(store, blessed):
     assert sorted(path.name for path in store.root.iterdir()) == ["audit.ndjson", "current.json", "lock", "versions"]
 
 
-@pytest.mark.parametrize("text", ["line\nfeed", 'quote"', "\r\n", "é 机场", "\u2028", ""])
-def test_any_actor_and_reason_stay_one_line_of_the_log(store, blessed, text):
-    store.promote(blessed(1), actor=text, reason=text)
-    store.promote(blessed(2), actor=text, reason=text)
-    assert (store.root / "audit.ndjson").read_bytes().count(b"\n") == 2
-    assert [(change.actor, change.reason) for change in store.audit()] == [(text, text)] * 2
+def test_any_actor_and_reason_stay_one_line_of_the_log(promoted):
+    store, _, _ = promoted
+    for lines, text in enumerate(["line\nfeed", 'quote"', "\r\n", "é 机场", "\u2028", ""], start=3):
+        other = store.pointer().predecessors[0]
+        store.promote(other, actor=text, reason=text)
+        assert (store.root / "audit.ndjson").read_bytes().count(b"\n") == lines, text
+        newest = store.audit()[-1]
+        assert (newest.actor, newest.reason) == (text, text)
 
 
 # A pointer, and a line of the log, as they were written when there were no overrides yet.
@@ -175,19 +202,20 @@ BAD_POINTERS = [
 ]
 
 
-@pytest.mark.parametrize("pointer", BAD_POINTERS, ids=repr)
-def test_a_pointer_that_is_garbage_is_an_error_and_is_never_written_over(store, blessed, pointer):
+def test_a_pointer_that_is_garbage_is_an_error_and_is_never_written_over(store, blessed, subtests):
     version = blessed(1)
-    text = pointer if isinstance(pointer, bytes) else json.dumps(pointer).encode()
-    (store.root / "current.json").write_bytes(text)
-    for use in (
-        store.pointer,
-        lambda: store.promote(version, actor="me"),
-        lambda: store.rollback(actor="me"),
-    ):
-        with pytest.raises(StoreError, match=r"the store's pointer current\.json can't be read"):
-            use()
-    assert (store.root / "current.json").read_bytes() == text
+    for pointer in BAD_POINTERS:
+        text = pointer if isinstance(pointer, bytes) else json.dumps(pointer).encode()
+        with subtests.test(pointer=text[:150]):
+            (store.root / "current.json").write_bytes(text)
+            for use in (
+                store.pointer,
+                lambda: store.promote(version, actor="me"),
+                lambda: store.rollback(actor="me"),
+            ):
+                with pytest.raises(StoreError, match=r"the store's pointer current\.json can't be read"):
+                    use()
+            assert (store.root / "current.json").read_bytes() == text
 
 
 def test_the_pointer_of_the_table_is_good_but_for_its_one_fault(store):
@@ -208,44 +236,38 @@ def test_a_folder_in_the_pointer_s_place_is_an_error(store):
 # The log after a crash
 
 
-@pytest.fixture
-def promoted(store, blessed, release):
-    """A store in which two versions were promoted, and the bytes of its log."""
-    versions = blessed(1), blessed(2)
-    for version in versions:
-        release(version)
-    return store, versions, (store.root / "audit.ndjson").read_bytes()
+def cuts(log):
+    """The log without its last line, with half of it, and with all but its end."""
+    end = log[:-1].rindex(b"\n") + 1
+    return [log[:end], log[: end + 40], log[:-1]]
 
 
-def cut(log, lost):
-    lines = log.splitlines(keepends=True)
-    return b"".join(lines[:-1]) + {"the line": b"", "half of it": lines[-1][:40], "its end": lines[-1][:-1]}[lost]
-
-
-@pytest.mark.parametrize("lost", ["the line", "half of it", "its end"])
-def test_a_change_whose_line_a_crash_kept_from_the_log_is_read_all_the_same(promoted, lost):
+def test_a_change_whose_line_a_crash_kept_from_the_log_is_read_all_the_same(promoted):
     store, versions, log = promoted
     whole = store.audit()
-    (store.root / "audit.ndjson").write_bytes(cut(log, lost))
-    assert store.audit() == whole
+    for left in cuts(log):
+        (store.root / "audit.ndjson").write_bytes(left)
+        assert store.audit() == whole, left
 
 
-@pytest.mark.parametrize("lost", ["the line", "half of it", "its end"])
-def test_whoever_changes_the_pointer_next_mends_the_log(promoted, lost):
+def test_whoever_changes_the_pointer_next_mends_the_log(promoted):
     store, versions, log = promoted
-    (store.root / "audit.ndjson").write_bytes(cut(log, lost))
-    store.rollback(actor="you")
-    assert (store.root / "audit.ndjson").read_bytes().startswith(log)
-    assert [change.sequence for change in store.audit()] == [1, 2, 3]
-    assert [change.to_version for change in store.audit()] == [*versions, versions[0]]
+    pointer = (store.root / "current.json").read_bytes()
+    for left in cuts(log):
+        (store.root / "current.json").write_bytes(pointer)
+        (store.root / "audit.ndjson").write_bytes(left)
+        store.rollback(actor="you")
+        assert (store.root / "audit.ndjson").read_bytes().startswith(log), left
+        assert [change.sequence for change in store.audit()] == [1, 2, 3]
+        assert [change.to_version for change in store.audit()] == [*versions, versions[0]]
 
 
-@pytest.mark.parametrize("lost", ["the line", "half of it", "its end"])
-def test_the_log_is_mended_even_when_the_pointer_then_stays(promoted, lost):
+def test_the_log_is_mended_even_when_the_pointer_then_stays(promoted):
     store, versions, log = promoted
-    (store.root / "audit.ndjson").write_bytes(cut(log, lost))
-    store.promote(versions[1], actor="you")
-    assert (store.root / "audit.ndjson").read_bytes() == log
+    for left in cuts(log):
+        (store.root / "audit.ndjson").write_bytes(left)
+        store.promote(versions[1], actor="you")
+        assert (store.root / "audit.ndjson").read_bytes() == log, left
 
 
 def test_the_first_line_of_all_is_mended_too(store, blessed):
@@ -258,17 +280,20 @@ def test_the_first_line_of_all_is_mended_too(store, blessed):
     assert (store.root / "audit.ndjson").read_bytes() == log
 
 
-@pytest.mark.parametrize("line", [b"garbage\n", b"[]\n", b"\xff\n", b"{}\n", b"\n", b"a\rb\n"], ids=repr)
-def test_a_line_that_is_no_change_is_told_and_kept_and_stops_no_rollback(promoted, line):
+def test_a_line_that_is_no_change_is_told_and_kept_and_stops_no_rollback(promoted, subtests):
     store, versions, log = promoted
-    (store.root / "audit.ndjson").write_bytes(log + line)
-    with pytest.raises(AuditDamaged, match="line 3 is no change"):
-        store.audit()
-    assert store.rollback(actor="me").current == versions[0]
-    assert (store.root / "audit.ndjson").read_bytes().startswith(log + line + b'{"sequence":3,')
-    changes, damage = store.log()
-    assert [change.sequence for change in changes] == [1, 2, 3]
-    assert [entry[:19] for entry in damage] == ["line 3 is no change"]
+    pointer = (store.root / "current.json").read_bytes()
+    for line in (b"garbage\n", b"[]\n", b"\xff\n", b"{}\n", b"\n", b"a\rb\n"):
+        with subtests.test(line=line):
+            (store.root / "current.json").write_bytes(pointer)
+            (store.root / "audit.ndjson").write_bytes(log + line)
+            with pytest.raises(AuditDamaged, match="line 3 is no change"):
+                store.audit()
+            assert store.rollback(actor="me").current == versions[0]
+            assert (store.root / "audit.ndjson").read_bytes().startswith(log + line + b'{"sequence":3,')
+            changes, damage = store.log()
+            assert [change.sequence for change in changes] == [1, 2, 3]
+            assert [entry[:19] for entry in damage] == ["line 3 is no change"]
 
 
 def test_the_end_of_the_log_is_only_written_over_where_it_is_half_of_the_pointers_own_line(promoted):
@@ -305,8 +330,8 @@ def test_no_number_stands_in_the_log_twice_where_an_older_pointer_was_put_back(p
 
 def test_a_change_that_took_effect_but_could_not_be_logged_says_so_and_is_logged_by_the_next(store, blessed, release):
     versions = blessed(1), blessed(2)
-    while not (store.root / "audit.ndjson").exists() or (store.root / "audit.ndjson").stat().st_size <= 8_192:
-        release(versions[len(store.audit()) % 2], reason="x" * 500)
+    release(versions[0])
+    release(versions[1], reason="x" * 8_192)
     before = store.audit()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, hard))  # the pointer can be written, the log can't be longer
@@ -331,42 +356,59 @@ def test_a_temporary_file_that_a_crash_left_behind_disturbs_nobody(promoted):
 
 # Many at once
 
-WORKER = """
-import random, sys
+WORKERS = """
+import os, random, sys, traceback
 from pathlib import Path
 from service.errors import NoPredecessor
 from service.store import Store
 
-root, seed, rounds, *versions = sys.argv[1:]
-store, chance, changes = Store(Path(root)), random.Random(int(seed)), 0
-print("ready", flush=True)
-sys.stdin.readline()
-for _ in range(int(rounds)):
-    try:
-        if chance.random() < 0.5:
-            store.rollback(actor=seed)
-        else:
-            store.promote(chance.choice(versions), actor=seed, override="a version is only a number here")
-    except NoPredecessor:
-        pass
-    print(".", end="", flush=True)
+root, rounds, *versions = sys.argv[1:]
+
+def work(seed):
+    store, chance = Store(Path(root)), random.Random(int(seed))
+    for _ in range(int(rounds)):
+        try:
+            if chance.random() < 0.5:
+                store.rollback(actor=seed)
+            else:
+                store.promote(chance.choice(versions), actor=seed, override="a version is only a number here")
+        except NoPredecessor:
+            pass
+        os.write(1, b".")
+
+for line in sys.stdin:
+    children = []
+    for seed in line.split():
+        children.append(os.fork())
+        if not children[-1]:
+            try:
+                work(seed)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+    os.write(1, f"{children}\\n".encode())
+    os.write(1, f"{[os.waitpid(child, 0)[1] for child in children]}\\n".encode())
 """
 
 
 @pytest.fixture
 def start(store):
-    """``start(versions, seed=, rounds=)``: a process that waits for a line, then promotes and rolls back at random."""
-    with ExitStack() as workers:
+    """``start(versions, rounds=)``: a process that makes others, each of which promotes and rolls back at random.
 
-        def worker(versions, *, seed, rounds):
-            arguments = [sys.executable, "-c", WORKER, str(store.root), str(seed), str(rounds), *versions]
+    It makes one for each seed of a line on its standard input, all at once, writes their numbers, and at the end their
+    statuses; each change is a dot.
+    """
+    with ExitStack() as started:
+
+        def start(versions, *, rounds):
+            arguments = [sys.executable, "-c", WORKERS, str(store.root), str(rounds), *versions]
             process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-            workers.enter_context(process)
-            workers.callback(process.kill)
-            assert process.stdout.readline() == b"ready\n"
+            started.enter_context(process)
+            started.callback(process.kill)
             return process
 
-        yield worker
+        yield start
 
 
 def assert_whole(store):
@@ -384,13 +426,9 @@ def assert_whole(store):
 def test_four_processes_at_once_leave_a_whole_log(store, blessed, start):
     versions = [blessed(seed) for seed in range(3)]
     store.promote(versions[0], actor="me")
-    workers = [start(versions, seed=seed, rounds=10) for seed in range(4)]
-    for worker in workers:
-        worker.stdin.write(b"go\n")
-    for worker in workers:
-        out, _ = worker.communicate(timeout=60)
-        assert worker.returncode == 0
-        assert out == b"." * 10
+    out, _ = start(versions, rounds=10).communicate(b"0 1 2 3\n", timeout=60)
+    assert out.count(b".") == 4 * 10
+    assert out.splitlines()[-1].lstrip(b".") == b"[0, 0, 0, 0]"
     assert_whole(store)
     assert len({change.actor for change in store.audit()}) == 5
 
@@ -398,12 +436,14 @@ def test_four_processes_at_once_leave_a_whole_log(store, blessed, start):
 def test_a_process_that_is_killed_leaves_a_store_that_goes_on(store, blessed, release, start):
     versions = [blessed(seed) for seed in range(2)]
     store.promote(versions[0], actor="me")
+    workers = start(versions, rounds=10**6)
     for changes in (1, 4, 9):
-        worker = start(versions, seed=changes, rounds=10**6)
-        worker.stdin.write(b"go\n")
-        for _ in range(changes):
-            assert worker.stdout.read(1) == b"."
-        worker.kill()
-        worker.wait()
+        workers.stdin.write(f"{changes}\n".encode())
+        said = b""
+        while said.count(b".") < changes or b"]\n" not in said:
+            said += workers.stdout.read(1) or pytest.fail(f"nobody works: {said!r}")
+        (worker,) = json.loads(said.replace(b".", b""))
+        os.kill(worker, signal.SIGKILL)
+        assert workers.stdout.readline().lstrip(b".") == b"[%d]\n" % signal.SIGKILL
         release(next(v for v in versions if v != store.pointer().current))
         assert_whole(store)
