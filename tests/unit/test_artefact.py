@@ -2,12 +2,11 @@
 
 import json
 import os
-import shutil
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 from io import BytesIO
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from service.core.model import LinearModel
 from service.core.predictor import Predictor
 from service.core.seen import SEEN_TYPE
 from service.errors import ArtefactInvalid
+from service.sealed import array_in
 
 FILES = (MANIFEST, WEIGHTS, GOLDEN, SEEN)
 
@@ -30,9 +30,33 @@ def folder(tmp_path):
     return tmp_path / "artefact"
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, content):
+    """The files of one artefact, by name."""
+    folder = tmp_path_factory.mktemp("whole") / "artefact"
+    artefact.write(folder, **content(1))
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """A folder for one artefact after another."""
+    return tmp_path_factory.mktemp("bench")
+
+
 @pytest.fixture
-def version(folder, content):
-    return artefact.write(folder, **content(1))
+def version(folder, whole):
+    """The artefact in ``folder``; its id."""
+    folder.mkdir()
+    put(folder, whole)
+    return artefact.version_id(whole[MANIFEST])
+
+
+def put(folder, files):
+    for name, data in files.items():
+        path = folder / name
+        if not path.exists() or path.read_bytes() != data:
+            path.write_bytes(data)
 
 
 def refusal(folder, version):
@@ -42,15 +66,36 @@ def refusal(folder, version):
     return caught.value.reason
 
 
-def signed(folder, *, manifest=None, **files):
-    """Put other files into an artefact and sign it anew, as somebody who knows the format could; its new id."""
-    document = json.loads((folder / MANIFEST).read_bytes())
-    for name, data in ((f"{stem}.{'json' if stem == 'golden' else 'npy'}", data) for stem, data in files.items()):
-        (folder / name).write_bytes(data)
+def npy(array, version=(1, 0)):
+    file = BytesIO()
+    np.lib.format.write_array(file, array, version=version)
+    return file.getvalue()
+
+
+def golden(instances, probabilities):
+    return json.dumps({"instances": instances, "probabilities": probabilities}).encode()
+
+
+@pytest.fixture
+def signed(folder, whole, version):
+    """``signed(manifest=, weights=, golden=, seen=)``: put ``signed_files`` into ``folder``; their id."""
+
+    def sign(**changed):
+        files = signed_files(whole, **changed)
+        put(folder, files)
+        return artefact.version_id(files[MANIFEST])
+
+    return sign
+
+
+def signed_files(whole, *, manifest=None, **files):
+    """The files of an artefact, other ones among them and signed anew, as somebody who knows the format could."""
+    document = json.loads(whole[MANIFEST])
+    changed = {f"{stem}.{'json' if stem == 'golden' else 'npy'}": data for stem, data in files.items()}
+    for name, data in changed.items():
         document["files"][name] = {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
     text = json.dumps({**document, **(manifest or {})}).encode()
-    (folder / MANIFEST).write_bytes(text)
-    return artefact.version_id(text)
+    return {**whole, **changed, MANIFEST: text}
 
 
 def test_a_version_id_is_the_start_of_the_manifest_s_sha256(folder, version):
@@ -73,14 +118,15 @@ def test_the_same_content_gives_the_same_bytes_and_the_same_id(tmp_path, content
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
-@pytest.mark.parametrize("part", ["weights", "golden", "seen", "training", "schema"])
-def test_other_content_gives_another_id(tmp_path, content, schema, part):
+def test_other_content_gives_another_id(tmp_path, content, schema, subtests):
     one, other = content(1), content(2)
     other["schema"] = type(schema)(
         name="other", label="late", timestamp=None, n_buckets=256, fields=schema.fields, crosses=schema.crosses
     )
     first = artefact.write(tmp_path / "first", **one)
-    assert artefact.write(tmp_path / "second", **{**one, part: other[part]}) != first
+    for part in ("weights", "golden", "seen", "training", "schema"):
+        with subtests.test(part=part):
+            assert artefact.write(tmp_path / part, **{**one, part: other[part]}) != first
 
 
 def test_numpy_reads_the_weights(folder, version, content):
@@ -110,14 +156,16 @@ def test_what_is_loaded_predicts_what_was_written(folder, version, content, inst
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_loaded_weights_answer_as_those_in_memory_for_any_bucket(tmp_path_factory, content, seed):
-    folder = tmp_path_factory.mktemp("artefacts") / "a"
-    written = content(seed)
-    predictor = artefact.load(folder, artefact.write(folder, **written)).predictor
-    memory = Predictor(schema=written["schema"], model=LinearModel(written["weights"]), version="v")
-    hashes = np.random.default_rng(seed).integers(0, 2**64, size=(len(predictor.schema.slots), 20), dtype=np.uint64)
+def test_loaded_weights_answer_as_those_in_memory_for_any_bucket(bench, whole, schema, instances, seed):
+    random = np.random.default_rng(seed)
+    weights = random.normal(size=257).astype(np.float32)
+    memory = Predictor(schema=schema, model=LinearModel(weights), version="v")
+    answers = golden(instances, memory.predict_rows(instances))
+    files = signed_files(whole, weights=npy(weights), golden=answers)
+    put(bench, files)
+    predictor = artefact.load(bench, artefact.version_id(files[MANIFEST])).predictor
+    hashes = random.integers(0, 2**64, size=(len(schema.slots), 20), dtype=np.uint64)
     assert predictor.predict_hashes(hashes).tolist() == memory.predict_hashes(hashes).tolist()
-    shutil.rmtree(folder)
 
 
 def test_the_golden_requests_can_be_read_back(folder, version, content):
@@ -171,72 +219,72 @@ def test_gate_reports_are_no_part_of_the_content(folder, version):
 # Damage
 
 
-def test_every_single_bit_counts(folder, version):
-    sizes = {name: (folder / name).stat().st_size for name in FILES}
+def test_every_single_bit_counts(folder, version, whole):
     random = np.random.default_rng(200)
-    for flip in range(240):
+    for flip in range(80):  # thousands of them: tests/component/test_damage.py
         name = FILES[flip % len(FILES)]
-        path = folder / name
-        whole = path.read_bytes()
-        position, bit = int(random.integers(sizes[name])), int(random.integers(8))
-        damaged = bytearray(whole)
+        position, bit = int(random.integers(len(whole[name]))), int(random.integers(8))
+        damaged = bytearray(whole[name])
         damaged[position] ^= 1 << bit
-        path.write_bytes(damaged)
+        (folder / name).write_bytes(damaged)
         assert name in refusal(folder, version), (name, position, bit)
-        path.write_bytes(whole)
+        (folder / name).write_bytes(whole[name])
     assert artefact.load(folder, version)
 
 
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("keep", [0, 1, 7, 0.5, -1])
-def test_a_file_that_is_cut_off_is_refused(folder, version, name, keep):
-    whole = (folder / name).read_bytes()
-    length = int(len(whole) * keep) if isinstance(keep, float) else keep % len(whole)
-    (folder / name).write_bytes(whole[:length])
-    assert name in refusal(folder, version)
+def test_a_file_that_is_cut_off_is_refused(folder, version, whole, subtests):
+    for name, data in whole.items():
+        for length in (0, 1, 7, len(data) // 2, len(data) - 1):
+            with subtests.test(name=name, length=length):
+                put(folder, {**whole, name: data[:length]})
+                assert name in refusal(folder, version)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_file_that_goes_on_is_refused(folder, version, name):
-    with open(folder / name, "ab") as file:
-        file.write(b"\n")
-    assert name in refusal(folder, version)
+def test_a_file_that_goes_on_is_refused(folder, version, whole):
+    for name, data in whole.items():
+        put(folder, {**whole, name: data + b"\n"})
+        assert name in refusal(folder, version), name
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_missing_file_is_refused(folder, version, name):
-    (folder / name).unlink()
-    assert refusal(folder, version) == f"{name} can't be opened: No such file or directory"
+@pytest.fixture
+def instead(folder, version, whole, subtests):
+    """``instead(act, reason)``: put something in each file's place in turn; the version is refused for that file."""
+
+    def check(act, reason="{name}"):
+        for name, data in whole.items():
+            path = folder / name
+            with subtests.test(name=name):
+                path.unlink()
+                act(path)
+                assert reason.format(name=name) in refusal(folder, version)
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+            path.write_bytes(data)
+        assert artefact.load(folder, version)
+
+    return check
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_symlink_in_a_file_s_place_is_refused(folder, version, name, tmp_path):
-    (folder / name).rename(tmp_path / "elsewhere")
-    (folder / name).symlink_to(tmp_path / "elsewhere")
-    assert name in refusal(folder, version)
+def test_a_missing_file_is_refused(instead):
+    instead(lambda path: None, "{name} can't be opened: No such file or directory")
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_folder_in_a_file_s_place_is_refused(folder, version, name):
-    (folder / name).unlink()
-    (folder / name).mkdir()
-    assert name in refusal(folder, version)
+def test_a_symlink_in_a_file_s_place_is_refused(instead, tmp_path, whole):
+    put(tmp_path, whole)
+    instead(lambda path: path.symlink_to(tmp_path / path.name))
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_named_pipe_in_a_file_s_place_is_refused_without_waiting(folder, version, name):
-    (folder / name).unlink()
-    os.mkfifo(folder / name)
-    assert name in refusal(folder, version)
+def test_a_folder_in_a_file_s_place_is_refused(instead):
+    instead(lambda path: path.mkdir())
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_socket_in_a_file_s_place_is_refused(folder, version, name, monkeypatch):
-    (folder / name).unlink()
+def test_a_named_pipe_in_a_file_s_place_is_refused_without_waiting(instead):
+    instead(os.mkfifo)
+
+
+def test_a_socket_in_a_file_s_place_is_refused(instead, folder, monkeypatch):
     monkeypatch.chdir(folder)  # the path of a socket has room for 108 bytes
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(name)
-        assert name in refusal(folder, version)
+    with ExitStack() as listeners:
+        instead(lambda path: listeners.enter_context(socket.socket(socket.AF_UNIX)).bind(path.name))
 
 
 def test_a_hard_link_to_the_same_content_is_that_content(folder, version, tmp_path):
@@ -246,29 +294,35 @@ def test_a_hard_link_to_the_same_content_is_that_content(folder, version, tmp_pa
     assert artefact.load(folder, version).version == version
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_what_is_loaded_does_not_change_with_the_file_below_the_size_that_is_shared(folder, version, name, instances):
-    loaded = artefact.load(folder, version)
-    answers, seen = loaded.predictor.predict_rows(instances), loaded.seen.to_array().tolist()
-    with open(folder / name, "r+b") as file:  # in place: a map of the file would see it
-        file.write(b"\xff" * (folder / name).stat().st_size)
-        file.flush()
-        assert loaded.predictor.predict_rows(instances) == answers
-        file.truncate(0)
-    assert loaded.predictor.predict_rows(instances) == answers
-    assert loaded.seen.to_array().tolist() == seen
+def test_what_is_loaded_does_not_change_with_the_file_below_the_size_that_is_shared(
+    folder, version, whole, instances, subtests
+):
+    for name, data in whole.items():
+        with subtests.test(name=name):
+            put(folder, whole)
+            loaded = artefact.load(folder, version)
+            answers, seen = loaded.predictor.predict_rows(instances), loaded.seen.to_array().tolist()
+            with open(folder / name, "r+b") as file:  # in place: a map of the file would see it
+                file.write(b"\xff" * len(data))
+                file.flush()
+                assert loaded.predictor.predict_rows(instances) == answers
+                file.truncate(0)
+            assert loaded.predictor.predict_rows(instances) == answers
+            assert loaded.seen.to_array().tolist() == seen
 
 
-@pytest.mark.parametrize("name", ["weights.pkl", "model.py", ".hidden", "WEIGHTS.NPY", "weights.npy~"])
-def test_a_file_too_many_is_refused(folder, version, name):
-    (folder / name).write_bytes(b"")
-    assert refusal(folder, version) == f"{name!r} is no file of an artefact"
+def test_a_file_too_many_is_refused(folder, version):
+    for name in ("weights.pkl", "model.py", ".hidden", "WEIGHTS.NPY", "weights.npy~"):
+        (folder / name).write_bytes(b"")
+        assert refusal(folder, version) == f"{name!r} is no file of an artefact"
+        (folder / name).unlink()
 
 
-@pytest.mark.parametrize("name", ["more", "__pycache__", "Reports"])
-def test_a_folder_too_many_is_refused(folder, version, name):
-    (folder / name).mkdir()
-    assert refusal(folder, version) == f"{name!r} is no file of an artefact"
+def test_a_folder_too_many_is_refused(folder, version):
+    for name in ("more", "__pycache__", "Reports"):
+        (folder / name).mkdir()
+        assert refusal(folder, version) == f"{name!r} is no file of an artefact"
+        (folder / name).rmdir()
 
 
 def test_reports_that_are_a_file_or_a_symlink_are_refused(folder, version, tmp_path):
@@ -279,21 +333,18 @@ def test_reports_that_are_a_file_or_a_symlink_are_refused(folder, version, tmp_p
     assert "reports" in refusal(folder, version)
 
 
-@pytest.mark.parametrize(("one", "other"), list(combinations(FILES, 2)))
-def test_swapped_files_are_refused(folder, version, one, other):
-    (folder / one).rename(folder.parent / "third")
-    (folder / other).rename(folder / one)
-    (folder.parent / "third").rename(folder / other)
-    assert refusal(folder, version)
+def test_swapped_files_are_refused(folder, version, whole, subtests):
+    for one, other in combinations(FILES, 2):
+        with subtests.test(one=one, other=other):
+            put(folder, {**whole, one: whole[other], other: whole[one]})
+            assert refusal(folder, version)
 
 
-def test_a_file_of_another_version_is_refused(folder, version, tmp_path, content):
+def test_a_file_of_another_version_is_refused(folder, version, whole, tmp_path, content):
     artefact.write(tmp_path / "other", **content(2))
     for name in FILES:
-        whole = (folder / name).read_bytes()
-        (folder / name).write_bytes((tmp_path / "other" / name).read_bytes())
+        put(folder, {**whole, name: (tmp_path / "other" / name).read_bytes()})
         assert name in refusal(folder, version)
-        (folder / name).write_bytes(whole)
 
 
 def test_an_artefact_under_another_name_is_refused(folder, version):
@@ -358,26 +409,25 @@ BAD_MANIFESTS = [
 ]
 
 
-def test_the_right_number_of_values_of_each_field_is_accepted(folder, version):
+def test_the_right_number_of_values_of_each_field_is_accepted(folder, signed):
     """The rest of the bad manifests is what is wrong with them."""
-    version = signed(folder, manifest={"seen": SIZES})
+    version = signed(manifest={"seen": SIZES})
     assert artefact.load(folder, version).seen.sizes == SIZES
 
 
-@pytest.mark.parametrize(("change", "reason"), BAD_MANIFESTS)
-def test_a_well_signed_manifest_that_breaks_a_rule_is_refused(folder, version, change, reason):
-    assert reason in refusal(folder, signed(folder, manifest=change))
+def test_a_well_signed_manifest_that_breaks_a_rule_is_refused(folder, signed, subtests):
+    for change, reason in BAD_MANIFESTS:
+        with subtests.test(change=change):
+            assert reason in refusal(folder, signed(manifest=change))
 
 
-@pytest.mark.parametrize(
-    "key", ["format", "name", "bucket_contract", "schema", "schema_fingerprint", "training", "seen", "files"]
-)
-def test_a_manifest_without_one_of_its_keys_is_refused(folder, version, key):
-    document = json.loads((folder / MANIFEST).read_bytes())
-    del document[key]
-    text = json.dumps(document).encode()
-    (folder / MANIFEST).write_bytes(text)
-    assert f"{key}: expected" in refusal(folder, artefact.version_id(text))
+def test_a_manifest_without_one_of_its_keys_is_refused(folder, version, whole):
+    for key in ("format", "name", "bucket_contract", "schema", "schema_fingerprint", "training", "seen", "files"):
+        document = json.loads(whole[MANIFEST])
+        del document[key]
+        text = json.dumps(document).encode()
+        (folder / MANIFEST).write_bytes(text)
+        assert f"{key}: expected" in refusal(folder, artefact.version_id(text))
 
 
 NO_OBJECTS = [b"", b"null", b"[]", b"7", b'"manifest"', b"{", b"{}", b"[" * 100_000, b"\xff\xfe{}", b'{"a": NaN}']
@@ -392,14 +442,15 @@ def test_an_artefact_of_format_1_is_told_by_its_format_and_not_by_what_it_lacks(
     assert refusal(folder, artefact.version_id(text)) == "format 1 is not 2, the known one"
 
 
-@pytest.mark.parametrize("text", NO_OBJECTS, ids=repr)
-def test_a_manifest_that_is_no_manifest_is_refused(folder, version, text):
-    (folder / MANIFEST).write_bytes(text)
-    assert MANIFEST in refusal(folder, artefact.version_id(text))
+def test_a_manifest_that_is_no_manifest_is_refused(folder, version, subtests):
+    for text in NO_OBJECTS:
+        with subtests.test(text=text[:20]):
+            (folder / MANIFEST).write_bytes(text)
+            assert MANIFEST in refusal(folder, artefact.version_id(text))
 
 
 @pytest.mark.parametrize("part", ["n_buckets", "label", "required", "bins"])
-def test_a_schema_that_does_not_fit_its_fingerprint_is_refused(folder, version, schema, part):
+def test_a_schema_that_does_not_fit_its_fingerprint_is_refused(folder, signed, schema, part):
     document = schema.to_document()
     if part == "n_buckets":
         document["n_buckets"] = 512
@@ -409,49 +460,42 @@ def test_a_schema_that_does_not_fit_its_fingerprint_is_refused(folder, version, 
         document["fields"]["hour"]["required"] = False
     else:
         document["fields"]["temp"]["bins"] = [0, 10.5]
-    assert "schema and fingerprint" in refusal(folder, signed(folder, manifest={"schema": document}))
+    assert "schema and fingerprint" in refusal(folder, signed(manifest={"schema": document}))
 
 
-def npy(array, version=(1, 0)):
-    file = BytesIO()
-    np.lib.format.write_array(file, array, version=version)
-    return file.getvalue()
+def test_weights_that_are_not_finite_are_refused(folder, signed, content):
+    for value, position in product((np.nan, np.inf, -np.inf), (0, 100, 256)):
+        weights = content(1)["weights"]
+        weights[position] = value
+        assert "not finite" in refusal(folder, signed(weights=npy(weights))), (value, position)
 
 
-@pytest.mark.parametrize("position", [0, 100, 256])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_weights_that_are_not_finite_are_refused(folder, version, content, value, position):
-    weights = content(1)["weights"].copy()
-    weights[position] = value
-    assert "not finite" in refusal(folder, signed(folder, weights=npy(weights)))
+OTHER_ARRAYS = [
+    np.zeros(256, np.float32),
+    np.zeros(258, np.float32),
+    np.zeros(0, np.float32),
+    np.zeros((257, 1), np.float32),
+    np.zeros((1, 257), np.float32),
+    np.zeros((), np.float32),
+    np.zeros(257, np.float64),
+    np.zeros(257, np.float16),
+    np.zeros(257, np.int32),
+    np.zeros(257, ">f4"),
+    np.zeros(257, "S4"),
+    np.zeros(257, [("w", "<f4")]),
+]
 
 
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.zeros(256, np.float32),
-        np.zeros(258, np.float32),
-        np.zeros(0, np.float32),
-        np.zeros((257, 1), np.float32),
-        np.zeros((1, 257), np.float32),
-        np.zeros((), np.float32),
-        np.zeros(257, np.float64),
-        np.zeros(257, np.float16),
-        np.zeros(257, np.int32),
-        np.zeros(257, ">f4"),
-        np.zeros(257, "S4"),
-        np.zeros(257, [("w", "<f4")]),
-    ],
-    ids=lambda array: f"{array.dtype}{array.shape}",
-)
-def test_weights_of_another_shape_or_type_are_refused(folder, version, array):
-    assert "is not float32 of shape (257,)" in refusal(folder, signed(folder, weights=npy(array)))
+def test_weights_of_another_shape_or_type_are_refused(folder, signed, subtests):
+    for array in OTHER_ARRAYS:
+        with subtests.test(array=f"{array.dtype}{array.shape}"):
+            assert "is not float32 of shape (257,)" in refusal(folder, signed(weights=npy(array)))
 
 
-def test_weights_with_more_or_fewer_bytes_than_the_shape_are_refused(folder, version, content):
-    whole = npy(content(1)["weights"])
-    for data in (whole + b"\0", whole[:-1], whole + b"\0\0\0\0"):
-        assert "is not float32 of shape (257,)" in refusal(folder, signed(folder, weights=data))
+def test_weights_with_more_or_fewer_bytes_than_the_shape_are_refused(folder, signed, content):
+    data = npy(content(1)["weights"])
+    for other in (data + b"\0", data[:-1], data + b"\0\0\0\0"):
+        assert "is not float32 of shape (257,)" in refusal(folder, signed(weights=other))
 
 
 def seen_rows(change):
@@ -496,11 +540,12 @@ BAD_TABLES = [
 ]
 
 
-@pytest.mark.parametrize(("make", "reason"), BAD_TABLES)
-def test_a_table_of_what_was_seen_that_breaks_a_rule_is_refused(folder, version, content, make, reason):
+def test_a_table_of_what_was_seen_that_breaks_a_rule_is_refused(folder, signed, content, subtests):
     rows = content(1)["seen"].to_array()
     assert rows.dtype == SEEN_TYPE
-    assert reason in refusal(folder, signed(folder, seen=make(rows)))
+    for number, (make, reason) in enumerate(BAD_TABLES):
+        with subtests.test(number=number, reason=reason):
+            assert reason in refusal(folder, signed(seen=make(rows)))
 
 
 def headed(text):
@@ -541,74 +586,73 @@ BAD_HEADERS = [
 ]
 
 
-@pytest.mark.parametrize("header", BAD_HEADERS, ids=lambda header: repr(header[:60]))
-def test_weights_with_a_header_that_is_garbage_are_refused(folder, version, header):
-    assert WEIGHTS in refusal(folder, signed(folder, weights=header))
-    assert WEIGHTS in refusal(folder, signed(folder, weights=header + bytes(4 * 257)))
+def weights_in(data):
+    """As the loading of an artefact reads them."""
+    return array_in(memoryview(data), name=WEIGHTS, dtype=np.dtype("<f4"), shape=(257,), version="0" * 32)
+
+
+def test_weights_with_a_header_that_is_garbage_are_refused(folder, signed, subtests):
+    for header in BAD_HEADERS:
+        with subtests.test(header=header[:60]):
+            with pytest.raises(ArtefactInvalid, match=WEIGHTS):
+                weights_in(header)
+            assert WEIGHTS in refusal(folder, signed(weights=header + bytes(4 * 257)))
 
 
 @given(st.binary(max_size=200), st.integers(0, 60))
-def test_no_bytes_in_a_header_give_another_error(tmp_path_factory, content, noise, position):
-    folder = tmp_path_factory.mktemp("artefacts") / "a"
-    artefact.write(folder, **content(1))
+def test_no_bytes_in_a_header_give_another_error(noise, position):
     text = GOOD_HEADER[:position] + noise + GOOD_HEADER[position + len(noise) :]
-    version = signed(folder, weights=headed(text) + content(1)["weights"].tobytes())
     if text != GOOD_HEADER:
         with suppress(ArtefactInvalid):
-            artefact.load(folder, version)
-    shutil.rmtree(folder)
+            weights_in(headed(text) + bytes(4 * 257))
 
 
-def golden(instances, probabilities):
-    return json.dumps({"instances": instances, "probabilities": probabilities}).encode()
-
-
-def test_a_golden_answer_that_the_model_does_not_give_is_refused(folder, version, content):
+def test_a_golden_answer_that_the_model_does_not_give_is_refused(folder, signed, content):
     right = content(1)["golden"]
     for index, shift in ((0, 1e-8), (3, -1e-8), (1, 0.5)):
         wrong = list(right.probabilities)
         wrong[index] += shift
-        reason = refusal(folder, signed(folder, golden=golden(right.instances, wrong)))
+        reason = refusal(folder, signed(golden=golden(right.instances, wrong)))
         assert reason.startswith(f"golden request {index} is answered {right.probabilities[index]!r}")
 
 
-def test_a_golden_answer_may_be_off_by_the_last_bit(folder, version, content):
+def test_a_golden_answer_may_be_off_by_the_last_bit(folder, signed, content):
     right = content(1)["golden"]
     near = [np.nextafter(probability, 1.0) for probability in right.probabilities]
-    version = signed(folder, golden=golden(right.instances, near))
+    version = signed(golden=golden(right.instances, near))
     assert artefact.load(folder, version).version == version
 
 
 GOOD_ROW = {"tailnum": "N1", "origin": "EWR", "hour": 5}
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (golden([{**GOOD_ROW, "hour": "5"}], [0.5]), "a golden request is not accepted: hour: expected an integer"),
-        (golden([{"tailnum": "N1"}], [0.5]), "a golden request is not accepted: hour"),
-        (golden([], []), "has 0 requests and 0 answers"),
-        (golden([GOOD_ROW], []), "has 1 requests and 0 answers"),
-        (golden([GOOD_ROW], [0.5, 0.5]), "has 1 requests and 2 answers"),
-        (golden([7], [0.5]), "a request that is no object"),
-        (golden([None], [0.5]), "a request that is no object"),
-        (golden([GOOD_ROW], ["0.5"]), "an answer that is no number"),
-        (golden([GOOD_ROW], [None]), "an answer that is no number"),
-        (golden([GOOD_ROW], [True]), "an answer that is no number"),
-        (golden({}, []), "instances: expected an array"),
-        (golden([GOOD_ROW], 0.5), "probabilities: expected an array"),
-        (b'{"instances": [{}], "probabilities": [NaN]}', "is not JSON"),
-        (b'{"instances": [{"a": "\xff"}], "probabilities": [0.5]}', "is not JSON"),
-        (b'{"instances": [{}]}', "probabilities: expected"),
-        (b'{"instances": [{}], "probabilities": [0.5], "more": 1}', "more: expected one of the keys"),
-        (b"", "is not JSON"),
-        (b"[]", "expected an object"),
-        (b"[" * 100_000, "is not JSON"),
-    ],
-    ids=lambda part: part[:50] if isinstance(part, str) else None,
-)
-def test_a_golden_file_that_asks_nothing_or_nonsense_is_refused(folder, version, text, reason):
-    assert reason in refusal(folder, signed(folder, golden=text))
+BAD_GOLDEN = [
+    (golden([{**GOOD_ROW, "hour": "5"}], [0.5]), "a golden request is not accepted: hour: expected an integer"),
+    (golden([{"tailnum": "N1"}], [0.5]), "a golden request is not accepted: hour"),
+    (golden([], []), "has 0 requests and 0 answers"),
+    (golden([GOOD_ROW], []), "has 1 requests and 0 answers"),
+    (golden([GOOD_ROW], [0.5, 0.5]), "has 1 requests and 2 answers"),
+    (golden([7], [0.5]), "a request that is no object"),
+    (golden([None], [0.5]), "a request that is no object"),
+    (golden([GOOD_ROW], ["0.5"]), "an answer that is no number"),
+    (golden([GOOD_ROW], [None]), "an answer that is no number"),
+    (golden([GOOD_ROW], [True]), "an answer that is no number"),
+    (golden({}, []), "instances: expected an array"),
+    (golden([GOOD_ROW], 0.5), "probabilities: expected an array"),
+    (b'{"instances": [{}], "probabilities": [NaN]}', "is not JSON"),
+    (b'{"instances": [{"a": "\xff"}], "probabilities": [0.5]}', "is not JSON"),
+    (b'{"instances": [{}]}', "probabilities: expected"),
+    (b'{"instances": [{}], "probabilities": [0.5], "more": 1}', "more: expected one of the keys"),
+    (b"", "is not JSON"),
+    (b"[]", "expected an object"),
+    (b"[" * 100_000, "is not JSON"),
+]
+
+
+def test_a_golden_file_that_asks_nothing_or_nonsense_is_refused(folder, signed, subtests):
+    for text, reason in BAD_GOLDEN:
+        with subtests.test(text=text[:150]):
+            assert reason in refusal(folder, signed(golden=text))
 
 
 def test_golden_answers_of_nan_fail_a_check_of_a_predictor(folder, version, instances):
