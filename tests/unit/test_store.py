@@ -4,6 +4,7 @@ import os
 import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -112,11 +113,19 @@ def test_a_store_that_does_not_exist_is_empty_and_is_not_made_by_reading(store):
     assert not store.root.exists()
 
 
-def test_a_version_is_found_by_the_start_of_its_id(store, content):
-    versions = [store.add(**content(seed)) for seed in range(20)]
+@pytest.fixture
+def named(store):
+    """The ids of twenty versions, of which there are only the folders."""
+    versions = [sha256(bytes([number])).hexdigest()[:32] for number in range(20)]
     for version in versions:
+        (store.versions / version).mkdir(parents=True)
+    return versions
+
+
+def test_a_version_is_found_by_the_start_of_its_id(store, named):
+    for version in named:
         assert store.resolve(version) == version
-        others = [other for other in versions if other != version]
+        others = [other for other in named if other != version]
         shortest = next(n for n in range(1, 33) if not any(other.startswith(version[:n]) for other in others))
         assert store.resolve(version[:shortest]) == version
         if shortest > 1:
@@ -124,12 +133,13 @@ def test_a_version_is_found_by_the_start_of_its_id(store, content):
                 store.resolve(version[: shortest - 1])
 
 
-@pytest.mark.parametrize("prefix", ["", "g", "../", "0" * 33, ".", "%"])
-def test_what_begins_no_id_finds_nothing(store, content, prefix):
+def test_what_begins_no_id_finds_nothing(store, content, subtests):
     store.add(**content(1))
-    with pytest.raises(VersionNotFound) as caught:
-        store.resolve(prefix)
-    assert caught.value.version == prefix
+    for prefix in ("", "g", "../", "0" * 33, ".", "%"):
+        with subtests.test(prefix=prefix):
+            with pytest.raises(VersionNotFound) as caught:
+                store.resolve(prefix)
+            assert caught.value.version == prefix
 
 
 def test_a_version_that_is_not_there_is_refused(store, content):
@@ -209,27 +219,30 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("change", "reason"), REFUSED.values(), ids=REFUSED)
-def test_what_no_gate_has_passed_is_not_promoted(store, content, good_report, change, reason):
+def test_what_no_gate_has_passed_is_not_promoted(store, content, good_report, subtests):
     version = store.add(**content(1))
-    if change is not None:
-        store.write_report(version, change(good_report(version)))
-    with pytest.raises(NotBlessed) as caught:
-        store.promote(version, actor="me")
-    assert caught.value.version == version
-    assert caught.value.reason.startswith(reason)
-    assert store.blessing(version, None) == caught.value.reason
-    assert store.pointer() is None
-    assert store.audit() == []
+    for case, (change, reason) in REFUSED.items():  # the first is without a report
+        with subtests.test(case=case):
+            if change is not None:
+                store.write_report(version, change(good_report(version)))
+            with pytest.raises(NotBlessed) as caught:
+                store.promote(version, actor="me")
+            assert caught.value.version == version
+            assert caught.value.reason.startswith(reason)
+            assert store.blessing(version, None) == caught.value.reason
+            assert store.pointer() is None
+            assert store.audit() == []
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"true", b'"passed"', b"\xff", b"[" * 100_000], ids=repr)
-def test_a_gate_report_that_is_garbage_is_an_error_and_no_blessing(store, content, text):
+def test_a_gate_report_that_is_garbage_is_an_error_and_no_blessing(store, content, subtests):
     version = store.add(**content(1))
-    store.write_report(version, {}).write_bytes(text)
-    with pytest.raises(StoreError, match="the gate report of version"):
-        store.promote(version, actor="me")
-    assert store.pointer() is None
+    path = store.write_report(version, {})
+    for text in (b"", b"{", b"[]", b"null", b"true", b'"passed"', b"\xff", b"[" * 100_000):
+        with subtests.test(text=text[:20]):
+            path.write_bytes(text)
+            with pytest.raises(StoreError, match="the gate report of version"):
+                store.promote(version, actor="me")
+            assert store.pointer() is None
 
 
 def test_a_folder_in_the_report_s_place_is_an_error(store, content):
@@ -305,11 +318,13 @@ def test_an_override_never_makes_current_what_is_damaged(store, blessed, damage)
     assert store.pointer() is None
 
 
-@pytest.mark.parametrize("override", ["", " ", "\n\t\u3000"])
-def test_an_override_needs_a_reason(store, blessed, override):
-    with pytest.raises(ValueError, match="^an override needs a reason$"):
-        store.promote(blessed(1), actor="me", override=override)
-    assert store.pointer() is None
+def test_an_override_needs_a_reason(store, blessed, subtests):
+    version = blessed(1)
+    for override in ("", " ", "\n\t\u3000"):
+        with subtests.test(override=override):
+            with pytest.raises(ValueError, match="^an override needs a reason$"):
+                store.promote(version, actor="me", override=override)
+            assert store.pointer() is None
 
 
 def test_where_the_gate_has_passed_nothing_is_overridden(store, blessed):
@@ -376,17 +391,18 @@ def test_a_version_that_stands_on_an_override_stays_so_until_a_gate_compares_it_
     assert store.promote(late, actor="tests").override(late) is None
 
 
-@pytest.mark.parametrize("compared", [False, True])
 def test_a_version_that_served_only_by_an_override_does_not_return_without_one(
-    store, blessed, release, content, good_report, compared
+    store, blessed, release, content, good_report
 ):
     first, unproven, second = blessed(1), store.add(**content(2)), blessed(3)
     release(first)
     store.promote(unproven, actor="tests", override="urgent")
     release(second)
-    if compared:  # with the one that it took the place of, when it is another that it would replace
-        store.write_report(unproven, good_report(unproven, first))
-    with pytest.raises(NotBlessed):
+    with pytest.raises(NotBlessed, match="it has no gate report"):
+        store.promote(unproven, actor="tests")
+    # Compared with the one that it took the place of, when it is another that it would replace.
+    store.write_report(unproven, good_report(unproven, first))
+    with pytest.raises(NotBlessed, match=f"judged against {first}, but {second} is current"):
         store.promote(unproven, actor="tests")
 
 
