@@ -55,9 +55,9 @@ def log(tmp_path):
 def test_with_the_same_version_the_difference_is_exactly_zero(log, monkeypatch):
     monkeypatch.setattr(replaying, "BATCH_ROWS", 100)
     same = predictor("same")
-    compared = replay(same, [log(lines(same, [*rows(1_234), {"user": "Zürich 机场", "hour": None, "more": [1]}]))])
+    compared = replay(same, [log(lines(same, [*rows(234), {"user": "Zürich 机场", "hour": None, "more": [1]}]))])
     total = compared.total
-    assert (total.rows, total.unscored, total.mean, total.most) == (1_235, 0, 0.0, 0.0)
+    assert (total.rows, total.unscored, total.mean, total.most) == (235, 0, 0.0, 0.0)
     assert total.quantiles == (0.0,) * len(QUANTILES)
     assert total.mean_then == total.mean_now
     assert all(each.moved == 0 for each in total.above)
@@ -158,13 +158,14 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
-def test_a_line_of_something_else_is_an_error_with_its_place(tmp_path, text):
-    path = tmp_path / "a.ndjson"
-    path.write_text(f"{json.dumps(GOOD)}\n{text}\n{json.dumps(GOOD)}\n")
-    with pytest.raises(EventsError, match=r"^a\.ndjson, row 2: ") as caught:
-        replay(predictor("v"), [path])
-    assert caught.value.row == 2
+def test_a_line_of_something_else_is_an_error_with_its_place(tmp_path, subtests):
+    path, candidate = tmp_path / "a.ndjson", predictor("v")
+    for case, text in BAD.items():
+        with subtests.test(case=case):
+            path.write_text(f"{json.dumps(GOOD)}\n{text}\n{json.dumps(GOOD)}\n")
+            with pytest.raises(EventsError, match=r"^a\.ndjson, row 2: ") as caught:
+                replay(candidate, [path])
+            assert caught.value.row == 2
 
 
 def test_no_request_and_no_file_are_errors(log, tmp_path):

@@ -1,7 +1,6 @@
 """The spool gives back every row once, mixed across its whole length, and leaves nothing behind."""
 
 import numpy as np
-import pytest
 
 from service.spool import BLOCK_ROWS, BUFFER_BLOCKS, Spool
 
@@ -23,19 +22,20 @@ def filled(folder, n_rows, *, batch=1_000):
     return spool
 
 
-@pytest.mark.parametrize("n_rows", [0, 1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 5_000, BUFFER_ROWS + 300])
-def test_every_row_comes_back_once_with_its_label(tmp_path, n_rows):
-    buckets, labels = rows_of(n_rows)
-    with filled(tmp_path, n_rows) as spool:
-        given = list(spool.shuffled(np.random.default_rng(0)))
-    found = np.concatenate([np.empty((0, N_SLOTS), np.uint32), *(some for some, _, _ in given)])
-    found_labels = np.concatenate([np.empty(0, np.int8), *(some for _, some, _ in given)])
-    order = np.argsort(found[:, 0])
-    assert np.array_equal(found[order], buckets)
-    assert np.array_equal(found_labels[order], labels)
-    assert all(some.flags.c_contiguous and some.dtype == np.uint32 for some, _, _ in given)
-    assert [done for _, _, done in given] == sorted(done for _, _, done in given)
-    assert not given or given[-1][2] == 1.0
+def test_every_row_comes_back_once_with_its_label(tmp_path, subtests):
+    for n_rows in (0, 1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 5_000, BUFFER_ROWS + 300):
+        with subtests.test(n_rows=n_rows):
+            buckets, labels = rows_of(n_rows)
+            with filled(tmp_path, n_rows) as spool:
+                given = list(spool.shuffled(np.random.default_rng(0)))
+            found = np.concatenate([np.empty((0, N_SLOTS), np.uint32), *(some for some, _, _ in given)])
+            found_labels = np.concatenate([np.empty(0, np.int8), *(some for _, some, _ in given)])
+            order = np.argsort(found[:, 0])
+            assert np.array_equal(found[order], buckets)
+            assert np.array_equal(found_labels[order], labels)
+            assert all(some.flags.c_contiguous and some.dtype == np.uint32 for some, _, _ in given)
+            assert [done for _, _, done in given] == sorted(done for _, _, done in given)
+            assert not given or given[-1][2] == 1.0
 
 
 def test_no_batch_is_longer_than_the_buffer(tmp_path):

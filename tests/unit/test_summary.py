@@ -1,6 +1,6 @@
 """A list's glance at a version: never blessed where a file is missing or of another size, and no weights are read."""
 
-import pytest
+from itertools import product
 
 from service.summary import summarise
 
@@ -30,27 +30,36 @@ def test_the_current_version_is_marked_with_the_override_it_stands_on(store, ble
     assert [(row["current"], row["override"]) for row in shown] == [(False, None), (True, "it burns")]
 
 
-@pytest.mark.parametrize("name", ["weights.npy", "golden.json", "seen.npy"])
-@pytest.mark.parametrize("fault", ["missing", "longer", "shorter", "a folder", "a link"])
-def test_a_file_that_is_not_as_the_manifest_states_it_is_seen(store, blessed, name, fault):
+FAULTS = ["missing", "longer", "shorter", "a folder", "a link"]
+
+
+def test_a_file_that_is_not_as_the_manifest_states_it_is_seen(store, blessed, subtests):
     version = blessed(1)
-    path = store.versions / version / name
-    data = path.read_bytes()
-    path.unlink()
-    if fault == "longer":
-        path.write_bytes(data + b"\0")
-    elif fault == "shorter":
-        path.write_bytes(data[:-1])
-    elif fault == "a folder":
-        path.mkdir()
-    elif fault == "a link":
-        (store.root / "elsewhere").write_bytes(data)
-        path.symlink_to(store.root / "elsewhere")
-    shown = summarise(store, version)
-    assert shown["blessed"] is False
-    assert shown["verdict"].startswith(f"refused: {name}")
-    assert shown["name"] == "flights", "the manifest is sound"
-    assert shown["bytes"] is None
+    for name, fault in product(["weights.npy", "golden.json", "seen.npy"], FAULTS):
+        path = store.versions / version / name
+        data = path.read_bytes()
+        path.unlink()
+        if fault == "longer":
+            path.write_bytes(data + b"\0")
+        elif fault == "shorter":
+            path.write_bytes(data[:-1])
+        elif fault == "a folder":
+            path.mkdir()
+        elif fault == "a link":
+            (store.root / "elsewhere").write_bytes(data)
+            path.symlink_to(store.root / "elsewhere")
+        with subtests.test(name=name, fault=fault):
+            shown = summarise(store, version)
+            assert shown["blessed"] is False
+            assert shown["verdict"].startswith(f"refused: {name}")
+            assert shown["name"] == "flights", "the manifest is sound"
+            assert shown["bytes"] is None
+        if fault == "a folder":
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+        path.write_bytes(data)
+    assert summarise(store, version)["blessed"] is True
 
 
 def test_a_manifest_that_is_damaged_is_seen(store, blessed):
