@@ -401,11 +401,15 @@ def start(store):
     """
     with ExitStack() as started:
 
+        def end(process):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)  # and what it made
+
         def start(versions, *, rounds):
             arguments = [sys.executable, "-c", WORKERS, str(store.root), str(rounds), *versions]
-            process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-            started.enter_context(process)
-            started.callback(process.kill)
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
+            process = started.enter_context(subprocess.Popen(arguments, **pipes, start_new_session=True))
+            started.callback(end, process)
             return process
 
         yield start
