@@ -221,7 +221,7 @@ def test_gate_reports_are_no_part_of_the_content(folder, version):
 
 def test_every_single_bit_counts(folder, version, whole):
     random = np.random.default_rng(200)
-    for flip in range(80):  # thousands of them: tests/component/test_damage.py
+    for flip in range(80):  # a thousand of them: tests/component/test_damage.py
         name = FILES[flip % len(FILES)]
         position, bit = int(random.integers(len(whole[name]))), int(random.integers(8))
         damaged = bytearray(whole[name])
