@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import permutations
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from service.core.columnar import COLUMN_TYPES
 from service.core.documents import load_schema
+from service.core.features import Field, Schema
 
 DATA = Path(__file__).parent / "data"
 
@@ -99,7 +101,8 @@ def cross_schema():
     return make
 
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+CHARACTERS = st.characters(exclude_categories=["Cs"])
+TEXT = st.text(CHARACTERS, max_size=40)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = {
     "string": st.sampled_from(["", "a", "b", "007", "né", "机场", "None", "null"]) | TEXT,
@@ -108,29 +111,42 @@ VALUES = {
     "number": st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, 10.0, 1e308, 5e-324]) | FINITE | st.integers(-(2**53), 2**53),
 }
 BINS = st.just("log2") | st.lists(st.integers(-5, 15) | FINITE, min_size=1, max_size=6).map(
-    lambda edges: sorted({float(edge) for edge in edges})
+    lambda edges: tuple(sorted({float(edge) for edge in edges}))
 )
+
+# What depends on nothing that was drawn is made once: to make a strategy takes longer than to draw from it.
+NAMES = st.lists(st.text(CHARACTERS, min_size=1, max_size=40), min_size=1, max_size=5, unique=True)
+FIELDS = st.one_of(
+    st.tuples(st.just(kind), st.booleans(), BINS if kind == "number" else st.none()) for kind in sorted(VALUES)
+)
+BUCKET_COUNTS = st.integers(1, 30).map(lambda exponent: 2**exponent)
+
+
+def crosses_of(n_fields):
+    """Up to three crosses of two to four of so many fields, each a tuple of their places."""
+    sizes = range(2, min(4, n_fields) + 1)
+    cross = st.one_of(st.sampled_from(list(permutations(range(n_fields), size))) for size in sizes)
+    return st.lists(cross, max_size=3, unique=True) if sizes else st.just([])
+
+
+CROSSES = {n_fields: crosses_of(n_fields) for n_fields in range(1, 6)}
 
 
 @st.composite
 def schemas(draw):
-    names = draw(st.lists(TEXT.filter(bool), min_size=1, max_size=5, unique=True))
-    fields = {}
+    names = draw(NAMES)
+    fields = []
     for name in names:
-        kind = draw(st.sampled_from(sorted(VALUES)))
-        fields[name] = {"type": kind, "required": draw(st.booleans())}
-        if kind == "number":
-            fields[name]["bins"] = draw(BINS)
-    cross = st.lists(st.sampled_from(names), min_size=2, max_size=4, unique=True)
-    crosses = st.lists(cross, max_size=3, unique_by=tuple)
-    document = {
-        "name": "any",
-        "label": "label" + "".join(names),
-        "n_buckets": 2 ** draw(st.integers(1, 30)),
-        "crosses": draw(crosses) if len(names) > 1 else [],
-        "fields": fields,
-    }
-    return load_schema(document, source="hypothesis")
+        kind, required, bins = draw(FIELDS)
+        fields.append(Field(name=name, type=kind, required=required, bins=bins))
+    return Schema(
+        name="any",
+        label="label" + "".join(names),
+        timestamp=None,
+        n_buckets=draw(BUCKET_COUNTS),
+        fields=tuple(fields),
+        crosses=tuple(tuple(names[place] for place in cross) for cross in draw(CROSSES[len(names)])),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -139,16 +155,23 @@ def any_schema():
     return schemas()
 
 
+ABSENT = object()
+REQUIRED = {kind: st.none() | values for kind, values in VALUES.items()}
+OPTIONAL = {kind: st.just(ABSENT) | values for kind, values in REQUIRED.items()}
+ROW_COUNTS = [st.integers(least, 8) for least in (0, 1)]
+
+
+@st.composite
+def rows_of(draw, schema, least):
+    values = {field.name: (REQUIRED if field.required else OPTIONAL)[field.type] for field in schema.fields}
+    rows = [{name: draw(value) for name, value in values.items()} for _ in range(draw(ROW_COUNTS[least]))]
+    return [{name: value for name, value in row.items() if value is not ABSENT} for row in rows]
+
+
 @pytest.fixture(scope="session")
 def any_rows():
-    """``any_rows(schema)``: a strategy of lists of rows that the schema accepts, with nulls and absent fields."""
-
-    def rows(schema):
-        required = {f.name: st.none() | VALUES[f.type] for f in schema.fields if f.required}
-        optional = {f.name: st.none() | VALUES[f.type] for f in schema.fields if not f.required}
-        return st.lists(st.fixed_dictionaries(required, optional=optional), max_size=8)
-
-    return rows
+    """``any_rows(schema, least=0)``: a strategy of lists of rows that it accepts, with nulls and absent fields."""
+    return lambda schema, least=0: rows_of(schema, least)
 
 
 def as_array(field, values):
@@ -164,17 +187,22 @@ def as_columns():
 
 
 SURROGATES = st.text(st.characters(categories=["Cs"]), min_size=1, max_size=2)
-JSON = st.recursive(
+LEAVES = (
     st.none()
     | st.booleans()
     | st.integers(-(2**70), 2**70)
     | st.just(10**400)
     | st.floats()
     | st.text(max_size=5)
-    | SURROGATES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=5,
+    | SURROGATES
 )
+
+
+def around(inner):
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+
+
+JSON = LEAVES | around(LEAVES | around(LEAVES))
 
 
 @pytest.fixture(scope="session")

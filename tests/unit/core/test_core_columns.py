@@ -83,19 +83,20 @@ KINDS = {
     "booleans": (pa.bool_(), st.booleans()),
     "numbers": (pa.float64(), FINITE),
 }
+ROWS = {name: st.lists(values | st.none(), max_size=20) for name, (_, values) in KINDS.items()}
+MASK = st.binary(min_size=3, max_size=3)  # a bit a row
 
 
 @pytest.mark.parametrize("name", KINDS)
-@given(data=st.data())
-def test_the_values_and_any_choice_of_rows_are_those_of_the_array(name, data):
-    kind, values = KINDS[name]
-    rows = data.draw(st.lists(values | st.none(), max_size=20))
-    cut = data.draw(st.integers(0, len(rows)))
+@given(data=st.data(), cut=st.integers(0, 20), bits=MASK)
+def test_the_values_and_any_choice_of_rows_are_those_of_the_array(name, data, cut, bits):
+    kind, rows = KINDS[name][0], data.draw(ROWS[name])
     array = pa.array(rows).cast(kind) if kind == CODED_TEXT and rows else pa.array(rows, kind)
+    cut = min(cut, len(rows))
     column = column_of(array.slice(cut))
     rows = rows[cut:]
     assert [column.value(row) for row in range(len(column))] == rows
-    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))), dtype=bool)
+    mask = Bitmap(np.frombuffer(bits, dtype=np.uint8)).flags(len(rows))
     chosen = column.where(mask)
     assert len(chosen) == np.count_nonzero(mask)
     expected = [value for value, wanted in zip(rows, mask, strict=True) if wanted]

@@ -76,20 +76,22 @@ WRITERS = [
 ]
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(-1e300, 1e300)
-EXTRA = st.recursive(
-    st.none() | st.booleans() | NUMBERS | st.text("ab\"\\\n\0é机\U0001f6eb"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("xy\"é", max_size=3), inner, max_size=3),
-    max_leaves=6,
-)
+LEAVES = st.none() | st.booleans() | NUMBERS | st.text("ab\"\\\n\0é机\U0001f6eb")
+
+
+def around(inner):
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text("xy\"é", max_size=3), inner, max_size=3)
+
+
+EXTRA = st.dictionaries(st.text(min_size=1, max_size=12), LEAVES | around(LEAVES | around(LEAVES)), max_size=3)
 
 
 @st.composite
 def requests(draw, schema, any_rows):
     """A document as clients send them: the model's fields in some order, and keys that it does not know."""
-    rows = draw(any_rows(schema).filter(bool))
+    rows = draw(any_rows(schema, least=1))
     known = [field.name for field in schema.fields]
-    unknown = st.text(min_size=1, max_size=12).filter(lambda name: name not in known)
-    extra = draw(st.dictionaries(unknown, EXTRA, max_size=3))
+    extra = {key: value for key, value in draw(EXTRA).items() if key not in known}
     order = draw(st.permutations([*known, *extra]))
     whole = [{**row, **extra} for row in rows]
     return {"instances": [{key: row[key] for key in order if key in row} for row in whole]}
@@ -99,12 +101,7 @@ def has_a_number_past(document, most):
     return any(isinstance(v, (int, float)) and abs(v) >= most for row in document["instances"] for v in row.values())
 
 
-@settings(max_examples=2 * settings.default.max_examples)
-@given(data=st.data())
-def test_an_ordinary_request_is_answered_and_as_the_long_way_does(any_schema, any_rows, data):
-    schema = data.draw(any_schema)
-    predictor, reader = both_ways(schema)
-    document = data.draw(requests(schema, any_rows))
+def assert_answered_as_the_long_way_does(predictor, reader, document):
     expected = predictor.predict_rows(document["instances"])
     for dumps in WRITERS:
         found = reader.predict(dumps(document), max_rows=MAX_ROWS)
@@ -114,12 +111,45 @@ def test_an_ordinary_request_is_answered_and_as_the_long_way_does(any_schema, an
         assert found == expected or (found is None and has_a_number_past(document, 1e307))
 
 
+def mutated(body, chance):
+    """The body with one to three edits: bytes cut, doubled, moved, changed, tokens put in or in another's place."""
+
+    def below(bound):
+        return int(chance.random() * bound)
+
+    for _ in range(1 + below(3)):
+        begin, end = sorted((below(len(body) + 1), below(len(body) + 1)))
+        if below(10) < 7:
+            end = min(end, begin + below(9))
+        piece = body[begin:end]
+        put = [b"", TOKENS[below(len(TOKENS))], bytes([below(256)]), piece * 2, piece[::-1]][below(5)]
+        if below(10) < 4:
+            end = begin
+        body = body[:begin] + put + body[end:]
+    return body
+
+
+def assert_bytes_never_make_a_difference(predictor, reader, document, dumps, chance):
+    whole, by_lines = dumps(document), lines(dumps)(document)
+    for _ in range(60):
+        body = mutated(whole, chance)
+        found = reader.predict(body, max_rows=MAX_ROWS)
+        assert found is None or found == the_long_way(predictor, body)
+        body = mutated(by_lines, chance)
+        found = reader.predict_lines(body, max_rows=MAX_ROWS)
+        assert found is None or found == the_long_way_by_lines(predictor, body)
+
+
 @settings(max_examples=2 * settings.default.max_examples)
-@given(data=st.data())
-def test_whatever_values_a_request_has_the_short_way_never_differs(any_schema, any_rows, any_json, data):
+@given(data=st.data(), dumps=st.sampled_from(COMPACT), seed=st.integers(0, 2**32))
+def test_an_ordinary_request_is_answered_and_whatever_else_becomes_of_it_never_differs(
+    any_schema, any_rows, any_json, data, dumps, seed
+):
     schema = data.draw(any_schema)
     predictor, reader = both_ways(schema)
     document = data.draw(requests(schema, any_rows))
+    assert_answered_as_the_long_way_does(predictor, reader, document)
+    assert_bytes_never_make_a_difference(predictor, reader, document, dumps, random.Random(seed))
     for _ in range(data.draw(st.integers(1, 3))):
         row = data.draw(st.sampled_from(document["instances"]))
         row[data.draw(st.sampled_from([field.name for field in schema.fields]))] = data.draw(any_json)
@@ -127,46 +157,15 @@ def test_whatever_values_a_request_has_the_short_way_never_differs(any_schema, a
     assert reader.predict(body, max_rows=MAX_ROWS) in (None, the_long_way(predictor, body))
 
 
-def mutated(body, chance):
-    """The body with one to three edits: bytes cut, doubled, moved, changed, tokens put in or in another's place."""
-    for _ in range(chance.randint(1, 3)):
-        begin, end = sorted(chance.randint(0, len(body)) for _ in range(2))
-        if chance.random() < 0.7:
-            end = min(end, begin + chance.randint(0, 8))
-        piece = body[begin:end]
-        put = chance.choice([b"", chance.choice(TOKENS), bytes([chance.randrange(256)]), piece * 2, piece[::-1]])
-        if chance.random() < 0.4:
-            end = begin
-        body = body[:begin] + put + body[end:]
-    return body
-
-
-@settings(max_examples=2 * settings.default.max_examples)
-@given(data=st.data())
-def test_whatever_the_bytes_the_short_way_never_differs(any_schema, any_rows, data):
-    schema = data.draw(any_schema)
-    predictor, reader = both_ways(schema)
-    document = data.draw(requests(schema, any_rows))
-    dumps = data.draw(st.sampled_from(COMPACT))
-    chance = random.Random(data.draw(st.integers(0, 2**32)))
-    for _ in range(60):
-        body = mutated(dumps(document), chance)
-        found = reader.predict(body, max_rows=MAX_ROWS)
-        assert found is None or found == the_long_way(predictor, body)
-        body = mutated(lines(dumps)(document), chance)
-        found = reader.predict_lines(body, max_rows=MAX_ROWS)
-        assert found is None or found == the_long_way_by_lines(predictor, body)
-
-
 def test_some_mutated_requests_are_still_answered(schema, instances):
     predictor, reader = both_ways(schema)
     chance = random.Random(1)
     body = orjson.dumps({"instances": instances})
-    bodies = [mutated(body, chance) for _ in range(4000)]
+    bodies = [mutated(body, chance) for _ in range(2000)]
     answered = [body for body in bodies if reader.predict(body, max_rows=MAX_ROWS)]
     accepted = [body for body in bodies if the_long_way(predictor, body)]
     assert set(answered) <= set(accepted)
-    assert 100 < 0.9 * len(accepted) < len(answered)
+    assert 50 < 0.9 * len(accepted) < len(answered)
 
 
 def test_a_request_that_was_cut_off_anywhere_is_left_to_the_long_way(schema, instances):
