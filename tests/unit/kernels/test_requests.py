@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from xxhash import xxh64_intdigest
 
 from service.core.model import sigmoid
-from service.kernels.requests import LONG, FieldPlan, RequestPlan
+from service.kernels.requests import KINDS, LONG, FieldPlan, RequestPlan
 
 N_BUCKETS = 2**16
 WEIGHTS = np.random.default_rng(4).normal(size=N_BUCKETS + 1).astype(np.float32)
@@ -223,37 +223,38 @@ def name_of(text):
     return repr(text[:30])
 
 
-@pytest.mark.parametrize("value", VALID, ids=name_of)
-def test_a_valid_value_of_an_unknown_key_is_passed_over(value):
-    assert orjson_takes(value)
-    for spaced in (value, f" {value} ", f"\n\t\r {value}\n"):
-        assert one(plan(field(b"f")), ('"unknown"', spaced), ('"f"', '"v"')) == answer(hashed(b"f", b"v"))
+def test_a_valid_value_of_an_unknown_key_is_passed_over():
+    request_plan, expected = plan(field(b"f")), answer(hashed(b"f", b"v"))
+    for value in VALID:
+        assert orjson_takes(value), name_of(value)
+        for spaced in (value, f" {value} ", f"\n\t\r {value}\n"):
+            assert one(request_plan, ('"unknown"', spaced), ('"f"', '"v"')) == expected, name_of(spaced)
 
 
-@pytest.mark.parametrize("value", INVALID, ids=name_of)
-def test_an_invalid_value_is_never_passed_over(value):
-    assert not orjson_takes(value)
-    for kind in ("string", "integer", "boolean", "edges", "log2"):
-        assert one(plan(field(b"f", kind)), ('"f"', value)) is None
-        assert one(plan(field(b"f", kind)), ('"unknown"', value)) is None
+def test_an_invalid_value_is_never_passed_over():
+    plans = {kind: plan(field(b"f", kind)) for kind in KINDS}
+    for value in INVALID:
+        assert not orjson_takes(value), name_of(value)
+        for kind, request_plan in plans.items():
+            assert one(request_plan, ('"f"', value)) is None, (kind, name_of(value))
+            assert one(request_plan, ('"unknown"', value)) is None, (kind, name_of(value))
 
 
-@pytest.mark.parametrize("value", NOT_UTF8, ids=name_of)
-@pytest.mark.parametrize("around", [(b"", b""), (b"abc", b"def"), (b"0123456789abcdef", b"0123456789abcdef")])
-def test_text_that_is_not_utf8_is_never_taken(value, around):
-    text = b'"' + value.join(around) + b'"'
-    escaped = b'"\\n' + value.join(around) + b'"'
-    for wrong in (text, escaped):
-        assert not orjson_takes(wrong)
+def test_text_that_is_not_utf8_is_never_taken():
+    request_plan = plan(field(b"f"))
+    arounds = [(b"", b""), (b"abc", b"def"), (b"0123456789abcdef", b"0123456789abcdef")]
+    for value, around, before in itertools.product(NOT_UTF8, arounds, [b'"', b'"\\n']):
+        wrong = before + value.join(around) + b'"'
+        assert not orjson_takes(wrong), wrong
         for member in (('"f"', wrong), ('"unknown"', wrong), (wrong, '"v"')):
-            assert one(plan(field(b"f")), member) is None
+            assert one(request_plan, member) is None, member
 
 
-@pytest.mark.parametrize("text", [text for text in VALID if text.startswith('"')], ids=name_of)
-def test_text_is_hashed_by_what_it_says_not_by_how_it_is_written(text):
-    value = orjson.loads(text).encode()
-    assert one(plan(field(b"f")), ('"f"', text)) == answer(hashed(b"f", value))
-    assert one(plan(field(value)), (text, '"v"')) == answer(hashed(value, b"v"))
+def test_text_is_hashed_by_what_it_says_not_by_how_it_is_written():
+    for text in [text for text in VALID if text.startswith('"')]:
+        value = orjson.loads(text).encode()
+        assert one(plan(field(b"f")), ('"f"', text)) == answer(hashed(b"f", value)), text
+        assert one(plan(field(value)), (text, '"v"')) == answer(hashed(value, b"v")), text
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=60), name=st.text("ab\"\\/é\n\x7f", max_size=12))
@@ -263,12 +264,14 @@ def test_any_text_is_the_same_in_every_writing(text, name):
         assert one(plan(field(name.encode())), (dumps(name), dumps(text))) == expected
 
 
-@pytest.mark.parametrize("length", [*range(40), 63, 64, 65, 1000, DECODED - 4, DECODED])
-def test_text_of_any_length_is_taken_up_to_the_space_for_what_is_decoded(length):
-    text = "x" * length
-    assert one(plan(field(b"f")), ('"f"', orjson.dumps(text))) == answer(hashed(b"f", text.encode()))
-    escaped = one(plan(field(b"f")), ('"f"', f'"{text[1:]}\\u0078"'))
-    assert escaped == (answer(hashed(b"f", text.encode() or b"x")) if length < DECODED else None)
+def test_text_of_any_length_is_taken_up_to_the_space_for_what_is_decoded():
+    request_plan = plan(field(b"f"))
+    for length in (*range(40), 63, 64, 65, 1000, DECODED - 4, DECODED):
+        text = "x" * length
+        found = one(request_plan, ('"f"', orjson.dumps(text)))
+        assert found == answer(hashed(b"f", text.encode())), length
+        escaped = one(request_plan, ('"f"', f'"{text[1:]}\\u0078"'))
+        assert escaped == (answer(hashed(b"f", text.encode() or b"x")) if length < DECODED else None), length
 
 
 def test_text_of_earlier_rows_leaves_its_space_to_later_ones():
@@ -300,33 +303,30 @@ def test_a_whole_row_of_decoded_text_is_there_for_its_cross():
     assert one(plan(*map(field, (b"p", b"q", b"r")), crosses=[[0, 1, 2]]), *members) == answer(*single, state)
 
 
-@pytest.mark.parametrize(
-    ("text", "canonical"),
-    [("0", b"0"), ("-0", b"0"), ("7", b"7"), ("-12", b"-12"), ("null", None)]
-    + [(text, text.encode()) for text in ("9223372036854775807", "-9223372036854775808", "1000000000000000000")],
-)
-def test_an_integer_is_hashed_by_its_decimal_digits(text, canonical):
-    assert one(plan(field(b"f", "integer")), ('"f"', text)) == answer(hashed(b"f", canonical))
+def test_an_integer_is_hashed_by_its_decimal_digits():
+    request_plan = plan(field(b"f", "integer"))
+    for text, canonical in [
+        *(("0", b"0"), ("-0", b"0"), ("7", b"7"), ("-12", b"-12"), ("null", None)),
+        *((text, text.encode()) for text in ("9223372036854775807", "-9223372036854775808", "1000000000000000000")),
+    ]:
+        assert one(request_plan, ('"f"', text)) == answer(hashed(b"f", canonical)), text
 
 
-@pytest.mark.parametrize(
-    ("kind", "text"),
-    [
+def test_another_type_than_the_fields_is_not_sure():
+    for kind, text in [
         *(("integer", text) for text in ("1.0", "1e3", "-0.0", '"7"', "true", "[7]", "{}")),
         *(("integer", text) for text in ("9223372036854775808", "-9223372036854775809", "18446744073709551617")),
         *(("integer", "1" + "0" * zeros) for zeros in (19, 20, 40)),
         *(("boolean", text) for text in ("0", '"true"', "tru", "TRUE", "truefalse", "[]")),
         *((kind, text) for kind in ("edges", "log2") for text in ('"7"', "true", "[7]", "1e400")),
         *(("string", text) for text in ("0", "true", "1.5", "[]", '["a"]', "{}")),
-    ],
-)
-def test_another_type_than_the_fields_is_not_sure(kind, text):
-    assert one(plan(field(b"f", kind)), ('"f"', text)) is None
+    ]:
+        assert one(plan(field(b"f", kind)), ('"f"', text)) is None, (kind, text)
 
 
-@pytest.mark.parametrize(("text", "canonical"), [("true", b"true"), ("false", b"false"), ("null", None)])
-def test_a_boolean_is_hashed_by_its_word(text, canonical):
-    assert one(plan(field(b"f", "boolean")), ('"f"', text)) == answer(hashed(b"f", canonical))
+def test_a_boolean_is_hashed_by_its_word():
+    for text, canonical in [("true", b"true"), ("false", b"false"), ("null", None)]:
+        assert one(plan(field(b"f", "boolean")), ('"f"', text)) == answer(hashed(b"f", canonical)), text
 
 
 def assert_exact(text):
@@ -334,7 +334,7 @@ def assert_exact(text):
     value = float(text)
     edges = tuple(sorted({math.nextafter(value, -math.inf), value, math.nextafter(value, math.inf)} - {math.inf}))
     expected = b"%d" % (1 + edges.index(value))
-    assert one(plan(field(b"f", "edges", edges=edges)), ('"f"', text)) == answer(hashed(b"f", expected))
+    assert one(plan(field(b"f", "edges", edges=edges)), ('"f"', text)) == answer(hashed(b"f", expected)), text
 
 
 HALFWAY = [
@@ -374,9 +374,9 @@ HALFWAY = [
 ]
 
 
-@pytest.mark.parametrize("text", HALFWAY)
-def test_a_number_between_two_doubles_is_the_nearer_one(text):
-    assert_exact(text)
+def test_a_number_between_two_doubles_is_the_nearer_one():
+    for text in HALFWAY:
+        assert_exact(text)
 
 
 @given(value=st.floats(-1e300, 1e300), digits=st.integers(1, 25))
@@ -393,13 +393,13 @@ def test_any_decimal_is_the_double_that_python_reads(significant, exponent, nega
     assert_exact(f"{sign}{significant}")
 
 
-@pytest.mark.parametrize(
-    ("text", "index"),
-    [("0", 0), ("-0.0", 0), ("0.99", 0), ("-1", -1), ("1", 1), ("1.99", 1), ("2", 2), ("-1024", -11)]
-    + [("18446744073709551615", 65), ("8.9e307", 1023), ("9e307", 1024), ("5e-324", 0)],
-)
-def test_a_log2_bin_is_the_sign_times_the_number_of_binary_digits(text, index):
-    assert one(plan(field(b"f", "log2")), ('"f"', text)) == answer(hashed(b"f", b"%d" % index))
+def test_a_log2_bin_is_the_sign_times_the_number_of_binary_digits():
+    request_plan = plan(field(b"f", "log2"))
+    for text, index in [
+        *(("0", 0), ("-0.0", 0), ("0.99", 0), ("-1", -1), ("1", 1), ("1.99", 1), ("2", 2), ("-1024", -11)),
+        *(("18446744073709551615", 65), ("8.9e307", 1023), ("9e307", 1024), ("5e-324", 0)),
+    ]:
+        assert one(request_plan, ('"f"', text)) == answer(hashed(b"f", b"%d" % index)), text
 
 
 def test_keys_are_found_in_any_order_and_however_they_begin():
@@ -413,10 +413,10 @@ def test_keys_are_found_in_any_order_and_however_they_begin():
         assert request_plan.predict(body, max_rows=3) == expected * 3
 
 
-@pytest.mark.parametrize("key", ['""', '"f"', '"ff0"', '"FF"', '"ff "', '"f\\u0000"', '"\\u0066"', '"ff\\u0022"'])
-def test_a_key_that_is_almost_the_fields_is_another(key):
-    assert one(plan(field(b"ff")), (key, '"v"')) == answer(hashed(b"ff", None))
-    assert one(plan(field(b"ff", required=True)), (key, '"v"')) is None
+def test_a_key_that_is_almost_the_fields_is_another():
+    for key in ('""', '"f"', '"ff0"', '"FF"', '"ff "', '"f\\u0000"', '"\\u0066"', '"ff\\u0022"'):
+        assert one(plan(field(b"ff")), (key, '"v"')) == answer(hashed(b"ff", None)), key
+        assert one(plan(field(b"ff", required=True)), (key, '"v"')) is None, key
 
 
 def test_a_key_with_an_escaped_quote_is_not_taken_for_one_with_a_quote():
@@ -483,11 +483,11 @@ BODIES = [
 ]
 
 
-@pytest.mark.parametrize("body", BODIES, ids=name_of)
-def test_a_document_of_another_shape_is_not_sure(body):
+def test_a_document_of_another_shape_is_not_sure():
     request_plan = plan(field(b"f"))
-    assert request_plan.predict(body, max_rows=9) is None
-    assert request_plan.predict(b'{"instances":[{}]}', max_rows=9) == answer(hashed(b"f", None))
+    for body in BODIES:
+        assert request_plan.predict(body, max_rows=9) is None, name_of(body)
+        assert request_plan.predict(b'{"instances":[{}]}', max_rows=9) == answer(hashed(b"f", None)), name_of(body)
 
 
 def test_white_space_may_stand_wherever_json_lets_it():
@@ -508,15 +508,17 @@ def test_a_request_that_was_cut_off_anywhere_is_not_sure():
     assert all(request_plan.predict(body[:end], max_rows=9) is None for end in range(len(body)))
 
 
-@pytest.mark.parametrize("n_rows", [1, 2, 7, 8, 9, 16, 17, 1000])
-def test_as_many_rows_as_allowed_are_answered_and_one_more_is_not(n_rows):
-    rows = [{"f": str(row)} for row in range(n_rows)]
-    expected = [answer(hashed(b"f", str(row).encode()))[0] for row in range(n_rows)]
-    document = orjson.dumps({"instances": rows})
-    lines = b"\n".join(map(orjson.dumps, rows))
-    for body, by_lines in ((document, False), (lines, True)):
-        assert plan(field(b"f")).predict(body, max_rows=n_rows, by_lines=by_lines) == expected
-        assert plan(field(b"f")).predict(body, max_rows=n_rows - 1, by_lines=by_lines) is None
+def test_as_many_rows_as_allowed_are_answered_and_one_more_is_not():
+    request_plan = plan(field(b"f"))
+    every_row = [{"f": str(row)} for row in range(1000)]
+    answers = [answer(hashed(b"f", str(row).encode()))[0] for row in range(1000)]
+    for n_rows in (1, 2, 7, 8, 9, 16, 17, 1000):
+        rows, expected = every_row[:n_rows], answers[:n_rows]
+        document = orjson.dumps({"instances": rows})
+        lines = b"\n".join(map(orjson.dumps, rows))
+        for body, by_lines in ((document, False), (lines, True)):
+            assert request_plan.predict(body, max_rows=n_rows, by_lines=by_lines) == expected, n_rows
+            assert request_plan.predict(body, max_rows=n_rows - 1, by_lines=by_lines) is None, n_rows
 
 
 def test_the_least_rows_that_there_are_find_room_for_their_results():
@@ -527,9 +529,8 @@ def test_the_least_rows_that_there_are_find_room_for_their_results():
         assert plan(field(b"f")).predict(lines, max_rows=LONG, by_lines=True) == answer(hashed(b"f", None)) * n_rows
 
 
-@pytest.mark.parametrize(
-    ("body", "n_rows"),
-    [
+def test_lines_are_rows_and_empty_lines_are_none():
+    for body, n_rows in [
         (b"{}", 1),
         (b"{}\n", 1),
         (b"{}\r\n{}\n{}", 3),
@@ -555,11 +556,9 @@ def test_the_least_rows_that_there_are_find_room_for_their_results():
         (b"{}\n\0", None),
         (b"{}\0", None),
         (b"\xef\xbb\xbf{}", None),
-    ],
-)
-def test_lines_are_rows_and_empty_lines_are_none(body, n_rows):
-    found = plan(field(b"f")).predict(body, max_rows=9, by_lines=True)
-    assert (found and len(found)) == n_rows
+    ]:
+        found = plan(field(b"f")).predict(body, max_rows=9, by_lines=True)
+        assert (found and len(found)) == n_rows, body
 
 
 def test_any_number_of_threads_may_ask_at_once():
@@ -582,22 +581,19 @@ def test_the_body_is_bytes_and_nothing_else():
             plan(field(b"f")).predict(body, max_rows=9)
 
 
-@pytest.mark.parametrize(
-    ("fields", "crosses", "weights"),
-    [
-        ([], [], WEIGHTS),
-        ([field(b"f"), field(b"f")], [], WEIGHTS),
-        ([field(b"f")], [[0, 1]], WEIGHTS),
-        ([field(b"f")], [[-1]], WEIGHTS),
-        ([field(b"f")], [[]], WEIGHTS),
-        ([field(b"f")], [], WEIGHTS[:-1]),
-        ([field(b"f")], [], WEIGHTS[:1]),
-        ([field(b"f")], [], WEIGHTS.astype(np.float64)),
-        ([field(b"f")], [], WEIGHTS.astype(">f4")),
-        ([field(b"f")], [], np.zeros((9, 1), dtype=np.float32)),
-        ([field(b"f")], [], np.zeros(10, dtype=np.float32)[::2]),
-    ],
-)
-def test_a_plan_that_does_not_fit_is_refused(fields, crosses, weights):
-    with pytest.raises(ValueError, match="field|weights|buckets"):
-        RequestPlan(fields, crosses, weights)
+def test_a_plan_that_does_not_fit_is_refused(subtests):
+    for case, (fields, crosses, weights) in {
+        "no field": ([], [], WEIGHTS),
+        "a field twice": ([field(b"f"), field(b"f")], [], WEIGHTS),
+        "a cross with a field beyond the last": ([field(b"f")], [[0, 1]], WEIGHTS),
+        "a cross with one before the first": ([field(b"f")], [[-1]], WEIGHTS),
+        "a cross of nothing": ([field(b"f")], [[]], WEIGHTS),
+        "a weight too few": ([field(b"f")], [], WEIGHTS[:-1]),
+        "the intercept alone": ([field(b"f")], [], WEIGHTS[:1]),
+        "doubles": ([field(b"f")], [], WEIGHTS.astype(np.float64)),
+        "the other byte order": ([field(b"f")], [], WEIGHTS.astype(">f4")),
+        "two dimensions": ([field(b"f")], [], np.zeros((9, 1), dtype=np.float32)),
+        "every other one": ([field(b"f")], [], np.zeros(10, dtype=np.float32)[::2]),
+    }.items():
+        with subtests.test(case), pytest.raises(ValueError, match="field|weights|buckets"):
+            RequestPlan(fields, crosses, weights)
