@@ -1,6 +1,7 @@
 """The hashing kernels against xxhash, value by value, over every length, alignment, window and mask."""
 
 import ctypes
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,6 +13,10 @@ from service.kernels import hashing
 from service.kernels.library import ALL_SET, Bitmap
 
 SEED = 0x9E3779B97F4A7C15
+
+# Of as many rows as a test may have, in one piece each: to draw a list takes a hundred times as long.
+BITS = st.binary(min_size=7, max_size=7).map(lambda data: Bitmap(np.frombuffer(data, np.uint8)).flags(56).tolist())
+NUMBERS = st.binary(min_size=40, max_size=40)
 
 
 def text(values, dtype=np.int32):
@@ -44,14 +49,17 @@ def test_text_of_every_length_at_every_alignment_has_xxhash_s_hash(offset_type):
 
 
 @given(
-    values=st.lists(st.binary(max_size=80)), seed=st.integers(0, 2**64 - 1), cut=st.integers(0, 50), data=st.data()
+    values=st.lists(st.binary(max_size=80), max_size=50),
+    seed=st.integers(0, 2**64 - 1),
+    cut=st.integers(0, 50),
+    first=st.integers(0, 20),
+    bits=BITS,
 )
-def test_a_window_of_text_with_missing_rows_has_the_hashes_of_its_rows(values, seed, cut, data):
+def test_a_window_of_text_with_missing_rows_has_the_hashes_of_its_rows(values, seed, cut, first, bits):
     begins, ends, joined = text(values)
     cut = min(cut, len(values))
     window = values[cut:]
-    valid = data.draw(st.lists(st.booleans(), min_size=len(window), max_size=len(window)))
-    first = data.draw(st.integers(0, 20))
+    valid = bits[: len(window)]
     hashes = states(len(window), seed)
     hashing.hash_text(begins[cut:], ends[cut:], joined, hashes, valid=bitmap(valid, first))
     expected = [xxh64_intdigest(v, seed) if there else seed for v, there in zip(window, valid, strict=True)]
@@ -61,21 +69,23 @@ def test_a_window_of_text_with_missing_rows_has_the_hashes_of_its_rows(values, s
     assert from_one.tolist() == expected
 
 
-@pytest.mark.parametrize("offset_type", [np.int32, np.int64])
-@pytest.mark.parametrize("n_rows", [0, 1, 63, 64, 65, 127, 128, 129, 1_000])
 @pytest.mark.parametrize("lengths", [(9, 10), (0, 3), (5, 40), (30, 35)])
-def test_lengths_that_mix_are_hashed_wherever_a_group_of_rows_ends(offset_type, n_rows, lengths):
-    random = np.random.default_rng(n_rows)
-    values = [random.bytes(int(length)) for length in random.integers(*lengths, n_rows)]
-    valid = random.random(n_rows) < 0.9
-    seeds = random.integers(0, 2**64, n_rows, dtype=np.uint64)
-    hashes = seeds.copy()
-    hashing.hash_text(*text(values, offset_type), hashes, valid=bitmap(valid.tolist(), 3))
-    whole = [xxh64_intdigest(value, seed) for value, seed in zip(values, seeds.tolist(), strict=True)]
-    assert hashes.tolist() == np.where(valid, np.array(whole, dtype=np.uint64), seeds).tolist()
-    all_there = states(n_rows, 1)
-    hashing.hash_text(*text(values, offset_type), all_there, seed=SEED)
-    assert all_there.tolist() == [xxh64_intdigest(value, SEED) for value in values]
+def test_lengths_that_mix_are_hashed_wherever_a_group_of_rows_ends(lengths):
+    for n_rows in (0, 1, 63, 64, 65, 127, 128, 129, 1_000):
+        random = np.random.default_rng(n_rows)
+        values = [random.bytes(int(length)) for length in random.integers(*lengths, n_rows)]
+        valid = random.random(n_rows) < 0.9
+        seeds = random.integers(0, 2**64, n_rows, dtype=np.uint64)
+        whole = [xxh64_intdigest(value, seed) for value, seed in zip(values, seeds.tolist(), strict=True)]
+        expected = np.where(valid, np.array(whole, dtype=np.uint64), seeds).tolist()
+        from_one = [xxh64_intdigest(value, SEED) for value in values]
+        for offset_type in (np.int32, np.int64):
+            hashes = seeds.copy()
+            hashing.hash_text(*text(values, offset_type), hashes, valid=bitmap(valid.tolist(), 3))
+            assert hashes.tolist() == expected, (n_rows, offset_type)
+            all_there = states(n_rows, 1)
+            hashing.hash_text(*text(values, offset_type), all_there, seed=SEED)
+            assert all_there.tolist() == from_one, (n_rows, offset_type)
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 62, 63, 64, 65, 99])
@@ -125,10 +135,9 @@ def test_a_name_is_hashed_on_top_of_every_state():
     assert hashes.tolist() == [xxh64_intdigest("naïve".encode(), seed) for seed in (0, 7, 2**64 - 1)]
 
 
-@given(data=st.data(), n_hashes=st.integers(1, 9), n_rows=st.integers(0, 40))
-def test_codes_are_spread(data, n_hashes, n_rows):
-    codes = data.draw(st.lists(st.integers(0, n_hashes - 1), min_size=n_rows, max_size=n_rows))
-    valid = data.draw(st.lists(st.booleans(), min_size=n_rows, max_size=n_rows))
+@given(n_hashes=st.integers(1, 9), n_rows=st.integers(0, 40), numbers=NUMBERS, bits=BITS)
+def test_codes_are_spread(n_hashes, n_rows, numbers, bits):
+    codes, valid = [number % n_hashes for number in numbers[:n_rows]], bits[:n_rows]
     hashes = np.arange(n_hashes, dtype=np.uint64) * np.uint64(SEED)
     spread = states(n_rows, 0)
     garbage = [code if there else -(2**31) for code, there in zip(codes, valid, strict=True)]
@@ -137,20 +146,23 @@ def test_codes_are_spread(data, n_hashes, n_rows):
 
 
 @given(
-    values=st.lists(st.binary(max_size=40), min_size=1, max_size=6), n_rows=st.integers(0, 40), data=st.data()
+    values=st.lists(st.binary(max_size=40), min_size=1, max_size=6),
+    n_rows=st.integers(0, 40),
+    numbers=NUMBERS,
+    bits=BITS,
 )
-@pytest.mark.parametrize("offset_type", [np.int32, np.int64])
-def test_coded_text_is_carried_on_by_the_value_of_its_code(offset_type, values, n_rows, data):
-    codes = data.draw(st.lists(st.integers(0, len(values) - 1), min_size=n_rows, max_size=n_rows))
-    valid = data.draw(st.lists(st.booleans(), min_size=n_rows, max_size=n_rows))
+def test_coded_text_is_carried_on_by_the_value_of_its_code(values, n_rows, numbers, bits):
+    codes, valid = [number % len(values) for number in numbers[:n_rows]], bits[:n_rows]
     seeds = np.arange(n_rows, dtype=np.uint64) * np.uint64(SEED)
-    hashes = seeds.copy()
     garbage = [code if there else 2**31 - 1 for code, there in zip(codes, valid, strict=True)]
-    hashing.hash_coded_text(
-        np.array(garbage, dtype=np.int32), *text(values, offset_type), hashes, valid=bitmap(valid, 5)
-    )
     rows = zip(codes, valid, seeds.tolist(), strict=True)
-    assert hashes.tolist() == [xxh64_intdigest(values[code], seed) if there else seed for code, there, seed in rows]
+    expected = [xxh64_intdigest(values[code], seed) if there else seed for code, there, seed in rows]
+    for offset_type in (np.int32, np.int64):
+        hashes = seeds.copy()
+        hashing.hash_coded_text(
+            np.array(garbage, dtype=np.int32), *text(values, offset_type), hashes, valid=bitmap(valid, 5)
+        )
+        assert hashes.tolist() == expected
 
 
 @pytest.mark.parametrize("code", [-1, 2, 2**31 - 1, -(2**31)])
@@ -168,13 +180,12 @@ def test_a_code_of_no_value_is_refused(code):
         hashing.spread_hashes(np.array([0, code], dtype=np.int32), states(3), 0, states(2))
 
 
-@pytest.mark.parametrize("n_rows", [0, 1, 255, 256, 257, 1_000])
-@pytest.mark.parametrize("n_slots", [1, 12])
-def test_hashes_are_folded_into_buckets_by_row(n_rows, n_slots):
-    hashes = np.random.default_rng(1).integers(0, 2**64, (n_slots, n_rows), dtype=np.uint64)
-    buckets = hashing.fold_hashes(hashes, 2**10)
-    assert buckets.dtype == np.uint32
-    np.testing.assert_array_equal(buckets, (hashes % np.uint64(2**10)).T)
+def test_hashes_are_folded_into_buckets_by_row():
+    for n_rows, n_slots in product((0, 1, 255, 256, 257, 1_000), (1, 12)):
+        hashes = np.random.default_rng(1).integers(0, 2**64, (n_slots, n_rows), dtype=np.uint64)
+        buckets = hashing.fold_hashes(hashes, 2**10)
+        assert buckets.dtype == np.uint32
+        np.testing.assert_array_equal(buckets, (hashes % np.uint64(2**10)).T, err_msg=f"{n_rows} rows, {n_slots} slots")
 
 
 def test_what_does_not_fit_is_refused_before_any_of_it_is_read():
