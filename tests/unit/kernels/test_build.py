@@ -117,33 +117,31 @@ def test_there_is_a_library_for_every_machine_and_one_for_most_of_x86_64(monkeyp
 
 
 @needs_compiler
-def test_in_place_it_is_made_when_missing_and_again_only_when_a_source_is_newer(build):
+def test_in_place_each_is_made_when_missing_the_same_in_every_folder_and_again_only_when_a_source_is_newer(
+    build, tmp_path
+):
+    first = copied(tmp_path / "elsewhere" / "kernels")
+    first.make_in_place()
     libraries = [build.HERE / name for name in build.libraries()]
     assert not any(map(build.is_current, libraries))
-    build.make_in_place()
+    for library in libraries:
+        shutil.copy(first.HERE / library.name, library)
+    for missing in libraries:
+        missing.unlink()
+        others = {library: library.stat().st_mtime_ns for library in libraries if library != missing}
+        build.make_in_place()
+        assert all(library.stat().st_mtime_ns == made for library, made in others.items()), missing
+        assert missing.read_bytes() == (first.HERE / missing.name).read_bytes(), missing
     made = [library.stat().st_mtime_ns for library in libraries]
     assert all(map(build.is_current, libraries))
     assert build.main() == 0
     assert [library.stat().st_mtime_ns for library in libraries] == made
-    first, last = min(made), max(made)
+    oldest, newest = min(made), max(made)
     for source in build.sources():
-        os.utime(source, ns=(last + 1, last + 1))
+        os.utime(source, ns=(newest + 1, newest + 1))
         assert not any(map(build.is_current, libraries)), source
-        os.utime(source, ns=(first, first))
+        os.utime(source, ns=(oldest, oldest))
     assert all(map(build.is_current, libraries))
-    libraries[-1].unlink()
-    build.make_in_place()
-    assert [library.stat().st_mtime_ns for library in libraries[:-1]] == made[:-1]
-    assert all(map(build.is_current, libraries))
-
-
-@needs_compiler
-def test_two_folders_give_the_same_library_to_the_byte(build, tmp_path):
-    other = copied(tmp_path / "elsewhere" / "kernels")
-    for one in (build, other):
-        one.make_in_place()
-    for name in build.libraries():
-        assert (build.HERE / name).read_bytes() == (other.HERE / name).read_bytes()
 
 
 @needs_compiler

@@ -30,10 +30,10 @@ def test_a_count_is_that_of_a_dictionary(table, others):
 @pytest.mark.parametrize("first", [0, 2**63 - 2**19, 2**64 - 2**59])
 def test_hashes_that_crowd_are_found_too(first, step):
     """As no good hashes do: the prefix of one is that of thousands."""
-    table = {first + step * number: number + 1 for number in range(20_000)}
+    table = {first + step * number: number + 1 for number in range(5_000)}
     hashes = np.array(list(table), dtype=np.uint64)
     index = index_of(table)
-    np.testing.assert_array_equal(index.counts(hashes), np.arange(1, 20_001))
+    np.testing.assert_array_equal(index.counts(hashes), np.arange(1, 5_001))
     assert index.counts(hashes[1:] - np.uint64(1)).any() == (step == 1)
 
 

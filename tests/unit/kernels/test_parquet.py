@@ -164,9 +164,8 @@ def test_codes_of_any_width_are_read(codes, more, how, data):
     assert all(code == 0 for code, is_there in zip(found.begins.tolist(), valid, strict=True) if not is_there)
 
 
-@pytest.mark.parametrize(
-    ("page", "options"),
-    [
+def test_what_is_no_page_is_refused(subtests):
+    for page, options in [
         (b"\3\0\0\0ab", {}),
         (b"\xff\xff\xff\xffab", {}),
         (b"\0\0", {}),
@@ -182,11 +181,9 @@ def test_codes_of_any_width_are_read(codes, more, how, data):
         (b"\2\3", {"n_codes": 3}),
         (b"\2\2\0", {"n_codes": 0}),
         (b"\x20\2\xff\xff\xff\xff", {"n_codes": 3}),
-    ],
-)
-def test_what_is_no_page_is_refused(page, options):
-    with pytest.raises(ValueError, match="no page of text"):
-        read_text(pa.py_buffer(page), 1, seed=0, **options)
+    ]:
+        with subtests.test(page=page, **options), pytest.raises(ValueError, match="no page of text"):
+            read_text(pa.py_buffer(page), 1, seed=0, **options)
 
 
 @given(

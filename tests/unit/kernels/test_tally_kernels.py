@@ -21,8 +21,9 @@ ROWS = st.lists(st.tuples(st.sampled_from(NEIGHBOURS) | st.integers(0, 2**64 - 1
 def naive(rows):
     """Rows and positives by hash, and rows by label and score, of one pass in plain Python."""
     counts, ones, grid = Counter(), Counter(), Counter()
+    positives = 0
     for number, (hashed, label) in enumerate(rows):
-        positives, score = sum(ones.values()), 0.5
+        score = 0.5
         if 0 < positives < number:
             rate = positives / number
             for_one = (ones[hashed] + PRIOR * rate) * (1.0 - rate)
@@ -31,6 +32,7 @@ def naive(rows):
         grid[label, int(score * STEPS + 0.5)] += 1
         counts[hashed] += 1
         ones[hashed] += label
+        positives += label
     return {hashed: (count, ones[hashed]) for hashed, count in counts.items()}, grid
 
 
@@ -51,10 +53,9 @@ def found_in(table):
     return {hashed: (rows, positives) for hashed, rows, positives in used.tolist()}
 
 
-@given(rows=ROWS, data=st.data())
-def test_values_are_scored_and_counted_as_by_a_dictionary_however_the_rows_are_cut(rows, data):
-    cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=4))
-    table, grid = tallied(rows, cuts)
+@given(rows=ROWS, cuts=st.lists(st.integers(0, 60), max_size=4))
+def test_values_are_scored_and_counted_as_by_a_dictionary_however_the_rows_are_cut(rows, cuts):
+    table, grid = tallied(rows, [min(cut, len(rows)) for cut in cuts])
     values, cells = naive(rows)
     assert found_in(table) == values
     assert {(label, cell): count for (label, cell), count in np.ndenumerate(grid) if count} == cells
@@ -66,18 +67,18 @@ def test_values_are_scored_and_counted_as_by_a_dictionary_however_the_rows_are_c
 
 
 @pytest.mark.parametrize("crowd", [1, 2**54 + 1, 2**40], ids=["one place", "neighbours", "a few places"])
-@pytest.mark.parametrize("cuts", [(), range(0, 6_000, 97)], ids=["whole", "cut"])
-def test_a_table_grows_while_rows_come_and_loses_none(crowd, cuts):
+def test_a_table_grows_while_rows_come_and_loses_none(crowd):
     """More values than a table begins with, from hashes that crowd at its end."""
     random = np.random.default_rng(crowd % 97)
     hashes = [(2**64 - 1 - int(number) * crowd) % 2**64 for number in random.integers(0, 2_500, 6_000)]
     rows = list(zip(hashes, random.integers(0, 2, 6_000).tolist(), strict=True))
-    table, grid = tallied(rows, cuts)
     values, cells = naive(rows)
-    assert found_in(table) == values
-    assert len(table.places) == 4_096
-    assert table.values()[0].tolist() == sorted(values)
-    assert {(label, cell): count for (label, cell), count in np.ndenumerate(grid) if count} == cells
+    for cuts in ((), range(0, 6_000, 97)):
+        table, grid = tallied(rows, cuts)
+        assert found_in(table) == values, cuts
+        assert len(table.places) == 4_096, cuts
+        assert table.values()[0].tolist() == sorted(values), cuts
+        assert {(label, cell): count for (label, cell), count in np.ndenumerate(grid) if count} == cells, cuts
 
 
 def test_the_last_rows_of_a_batch_do_not_look_past_its_end():
@@ -171,11 +172,11 @@ def test_owners_and_lookups_are_those_of_sets(lookups, rows, n_buckets):
 
 def test_the_lookups_of_a_batch_are_counted_as_one_by_one():
     random = np.random.default_rng(2)
-    hashes = random.integers(0, 2**64, 5_000, dtype=np.uint64)[random.integers(0, 5_000, 20_000)]
-    at_once = np.zeros(1_024, dtype=BUCKET)
+    hashes = random.integers(0, 2**64, 1_000, dtype=np.uint64)[random.integers(0, 1_000, 4_000)]
+    at_once = np.zeros(256, dtype=BUCKET)
     tally_buckets(hashes, SALTS[0], at_once)
-    np.testing.assert_array_equal(at_once, met([(0, hashed) for hashed in hashes.tolist()], 1_024))
-    assert (at_once["lookups"] >> 1).sum() == 20_000
+    np.testing.assert_array_equal(at_once, met([(0, hashed) for hashed in hashes.tolist()], 256))
+    assert (at_once["lookups"] >> 1).sum() == 4_000
 
 
 def test_without_lookups_by_bucket_there_are_those_of_fields_alone():
