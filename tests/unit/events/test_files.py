@@ -8,12 +8,27 @@ import pyarrow.parquet as pq
 import pytest
 
 from service.errors import EventsError
-from service.events.files import ABSENT, BATCH_ROWS, CSV_BLOCK_BYTES, read_csv, read_ndjson, read_parquet, reader_for
+from service.events import files
+from service.events.files import ABSENT, read_csv, read_ndjson, read_parquet, reader_for
 
 
 def written(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
+
+
+@pytest.fixture
+def block_bytes(monkeypatch) -> int:
+    """Blocks of a CSV file that are so small that a small file has several."""
+    monkeypatch.setattr(files, "CSV_BLOCK_BYTES", 2**16)
+    return files.CSV_BLOCK_BYTES
+
+
+@pytest.fixture
+def batch_rows(monkeypatch) -> int:
+    """Batches that are so small that a small file has several."""
+    monkeypatch.setattr(files, "BATCH_ROWS", 1_000)
+    return files.BATCH_ROWS
 
 
 def csv_column(path: Path, name: str) -> list[object]:
@@ -42,9 +57,8 @@ def test_an_unknown_suffix_is_refused_with_the_known_ones(name):
     assert caught.value.file == name
 
 
-@pytest.mark.parametrize(
-    ("raw", "value"),
-    [
+def test_a_csv_field_is_read_as_it_was_written(tmp_path, subtests):
+    for raw, value in [
         (b"007", "007"),
         (b"7.0", "7.0"),
         (b"1e3", "1e3"),
@@ -64,11 +78,10 @@ def test_an_unknown_suffix_is_refused_with_the_known_ones(name):
         (b"a\0b", "a\0b"),
         ("Zürich 東京".encode(), "Zürich 東京"),
         ("e\u0301".encode(), "e\u0301"),
-    ],
-)
-def test_a_csv_field_is_read_as_it_was_written(tmp_path, raw, value):
-    path = written(tmp_path / "a.csv", b"x,y\nfirst,1\n" + raw + b",2\n")
-    assert csv_column(path, "x") == ["first", value]
+    ]:
+        with subtests.test(raw=raw):
+            path = written(tmp_path / "a.csv", b"x,y\nfirst,1\n" + raw + b",2\n")
+            assert csv_column(path, "x") == ["first", value]
 
 
 @pytest.mark.parametrize(
@@ -94,9 +107,8 @@ def test_csv_files_that_mean_the_same_read_the_same(tmp_path, content):
     assert rows == [("1", "2"), ("3", "4")]
 
 
-@pytest.mark.parametrize(
-    ("content", "row", "column", "message"),
-    [
+def test_a_broken_csv_file_is_refused_by_row_and_column(tmp_path, subtests):
+    for content, row, column, message in [
         (b"", None, None, "no header"),
         (b"\n\n", None, None, "no header"),
         (b"\xff\xfe,y\n1,2\n", None, None, "header is not UTF-8"),
@@ -108,18 +120,17 @@ def test_csv_files_that_mean_the_same_read_the_same(tmp_path, content):
         (b'y,x\n1,2\n3,"', 2, None, "a quote is opened and never closed"),
         (b'x\n1\n"2', 2, None, "a quote is opened and never closed"),
         (b'x,y\n1,2\n"3,4\n5,6\n', 2, None, "a quote is opened and never closed"),
-    ],
-)
-def test_a_broken_csv_file_is_refused_by_row_and_column(tmp_path, content, row, column, message):
-    path = written(tmp_path / "broken.csv", content)
-    with pytest.raises(EventsError, match=message) as caught:
-        list(read_csv(path, ["x"]))
-    assert (caught.value.file, caught.value.row, caught.value.column) == ("broken.csv", row, column)
+    ]:
+        path = written(tmp_path / "broken.csv", content)
+        with subtests.test(content=content):
+            with pytest.raises(EventsError, match=message) as caught:
+                list(read_csv(path, ["x"]))
+            assert (caught.value.file, caught.value.row, caught.value.column) == ("broken.csv", row, column)
 
 
-def test_rows_of_later_csv_blocks_are_counted_on(tmp_path):
+def test_rows_of_later_csv_blocks_are_counted_on(tmp_path, block_bytes):
     row = b"v" * 99 + b",1\n"
-    n_rows = 3 * CSV_BLOCK_BYTES // len(row)
+    n_rows = 3 * block_bytes // len(row)
     path = written(tmp_path / "long.csv", b"x,y\n" + row * n_rows)
     chunks = [chunk for chunk in read_csv(path, ["x"]) if chunk.n_rows]
     assert len(chunks) > 2
@@ -131,25 +142,25 @@ def test_rows_of_later_csv_blocks_are_counted_on(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [b"only one\n", b"a,b,c\n"], ids=["short", "long"])
-def test_a_broken_row_of_a_later_csv_block_is_named(tmp_path, bad):
+def test_a_broken_row_of_a_later_csv_block_is_named(tmp_path, block_bytes, bad):
     row = b"v" * 99 + b",1\n"
-    before = 2 * CSV_BLOCK_BYTES // len(row)
+    before = 2 * block_bytes // len(row)
     path = written(tmp_path / "long.csv", b"x,y\n" + row * before + bad + row * 10)
     with pytest.raises(EventsError) as caught:
         list(read_csv(path, ["x"]))
     assert (caught.value.row, caught.value.column) == (before + 1, None)
 
 
-def test_a_quoted_newline_may_fall_on_the_edge_of_a_csv_block(tmp_path):
+def test_a_quoted_newline_may_fall_on_the_edge_of_a_csv_block(tmp_path, block_bytes):
     value = "line\n" * 1_000
-    n_rows = 2 * CSV_BLOCK_BYTES // len(value) + 1
+    n_rows = 20 * block_bytes // len(value) + 1
     row = b'"' + value.encode() + b'",1\n'
     path = written(tmp_path / "lines.csv", b"x,y\n" + row * n_rows)
     assert csv_column(path, "x") == [value] * n_rows
 
 
-def test_a_csv_row_longer_than_a_block_is_refused(tmp_path):
-    path = written(tmp_path / "wide.csv", b"x,y\n1,2\n" + b"v" * (2 * CSV_BLOCK_BYTES) + b",3\n")
+def test_a_csv_row_longer_than_a_block_is_refused(tmp_path, block_bytes):
+    path = written(tmp_path / "wide.csv", b"x,y\n1,2\n" + b"v" * (2 * block_bytes) + b",3\n")
     with pytest.raises(EventsError, match="wide.csv"):
         list(read_csv(path, ["x"]))
 
@@ -188,19 +199,18 @@ def test_json_values_come_as_json_has_them_and_blank_lines_are_no_rows(tmp_path)
     assert (chunk.n_rows, chunk.first_row, chunk.done) == (5, 1, 1.0)
 
 
-def test_json_lines_come_in_chunks_of_bounded_size(tmp_path):
-    path = written(tmp_path / "a.ndjson", b'{"x":1}\n' * (2 * BATCH_ROWS + 1))
+def test_json_lines_come_in_chunks_of_bounded_size(tmp_path, batch_rows):
+    path = written(tmp_path / "a.ndjson", b'{"x":1}\n' * (2 * batch_rows + 1))
     chunks = list(read_ndjson(path, ["x"]))
     assert [(chunk.first_row, chunk.n_rows) for chunk in chunks] == [
-        (1, BATCH_ROWS),
-        (BATCH_ROWS + 1, BATCH_ROWS),
-        (2 * BATCH_ROWS + 1, 1),
+        (1, batch_rows),
+        (batch_rows + 1, batch_rows),
+        (2 * batch_rows + 1, 1),
     ]
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
+def test_a_line_that_is_no_json_object_is_refused_by_its_row(tmp_path, subtests):
+    for line, message in [
         (b'{"x":', "unexpected end"),
         (b'{"x":NaN}', "no JSON"),
         (b'{"x":Infinity}', "no JSON"),
@@ -213,29 +223,28 @@ def test_json_lines_come_in_chunks_of_bounded_size(tmp_path):
         (b"7", "expected an object, found an integer"),
         (b"null", "expected an object, found null"),
         (b'"x"', "expected an object, found a string"),
-    ],
-)
-def test_a_line_that_is_no_json_object_is_refused_by_its_row(tmp_path, line, message):
-    path = written(tmp_path / "broken.ndjson", b'{"x":1}\n\n' + line + b'\n{"x":1}\n')
-    with pytest.raises(EventsError, match=message) as caught:
-        list(read_ndjson(path, ["x"]))
-    assert (caught.value.file, caught.value.row) == ("broken.ndjson", 2)
+    ]:
+        path = written(tmp_path / "broken.ndjson", b'{"x":1}\n\n' + line + b'\n{"x":1}\n')
+        with subtests.test(line=line[:20]):
+            with pytest.raises(EventsError, match=message) as caught:
+                list(read_ndjson(path, ["x"]))
+            assert (caught.value.file, caught.value.row) == ("broken.ndjson", 2)
 
 
-def test_a_broken_json_line_of_a_later_chunk_is_named(tmp_path):
-    path = written(tmp_path / "broken.ndjson", b"{}\n" * (BATCH_ROWS + 5) + b"{\n")
+def test_a_broken_json_line_of_a_later_chunk_is_named(tmp_path, batch_rows):
+    path = written(tmp_path / "broken.ndjson", b"{}\n" * (batch_rows + 5) + b"{\n")
     with pytest.raises(EventsError) as caught:
         list(read_ndjson(path, ["x"]))
-    assert caught.value.row == BATCH_ROWS + 6
+    assert caught.value.row == batch_rows + 6
 
 
-def test_parquet_rows_are_counted_over_row_groups_and_batches(tmp_path):
+def test_parquet_rows_are_counted_over_row_groups_and_batches(tmp_path, batch_rows):
     path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"x": range(BATCH_ROWS + 1_000)}), path, row_group_size=30_000)
+    pq.write_table(pa.table({"x": range(batch_rows + 10)}), path, row_group_size=300)
     chunks = list(read_parquet(path, ["x"]))
-    assert [value for chunk in chunks for value in chunk.columns["x"].to_pylist()] == list(range(BATCH_ROWS + 1_000))
+    assert [value for chunk in chunks for value in chunk.columns["x"].to_pylist()] == list(range(batch_rows + 10))
     assert all(chunk.columns["x"][0].as_py() == chunk.first_row - 1 for chunk in chunks)
-    assert max(chunk.n_rows for chunk in chunks) <= BATCH_ROWS
+    assert max(chunk.n_rows for chunk in chunks) <= batch_rows
     assert chunks[-1].done == 1.0
 
 

@@ -27,6 +27,11 @@ def time_at_rank(times, share):
     return sorted(times)[math.ceil((1 - Fraction(str(share))) * len(times)) - 1]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("split")
+
+
 INT64 = st.integers(-(2**63), 2**63 - 1)
 CROWDED = st.integers(-3, 3) | st.integers(0, 200_000)
 
@@ -35,8 +40,7 @@ CROWDED = st.integers(-3, 3) | st.integers(0, 200_000)
     times=st.lists(CROWDED, min_size=1, max_size=30) | st.lists(INT64, min_size=1, max_size=30),
     share=st.floats(0.01, 0.99) | st.sampled_from([0.1, 0.2, 0.3, 0.5, 0.7, 0.9]),
 )
-def test_the_cutoff_is_the_time_at_the_rank(tmp_path_factory, times, share):
-    folder = tmp_path_factory.mktemp("split")
+def test_the_cutoff_is_the_time_at_the_rank(folder, times, share):
     events = events_at(folder, times[::2], times[1::2])
     expected = time_at_rank(times, share)
     if expected == max(times):
