@@ -56,17 +56,18 @@ def test_text_of_every_length_at_every_alignment_has_xxhash_s_hash(offset_type):
     bits=BITS,
 )
 def test_a_window_of_text_with_missing_rows_has_the_hashes_of_its_rows(values, seed, cut, first, bits):
-    begins, ends, joined = text(values)
     cut = min(cut, len(values))
     window = values[cut:]
     valid = bits[: len(window)]
-    hashes = states(len(window), seed)
-    hashing.hash_text(begins[cut:], ends[cut:], joined, hashes, valid=bitmap(valid, first))
     expected = [xxh64_intdigest(v, seed) if there else seed for v, there in zip(window, valid, strict=True)]
-    assert hashes.tolist() == expected
-    from_one = states(len(window), 1)
-    hashing.hash_text(begins[cut:], ends[cut:], joined, from_one, valid=bitmap(valid, first), seed=seed)
-    assert from_one.tolist() == expected
+    for offset_type in (np.int32, np.int64):
+        begins, ends, joined = text(values, offset_type)
+        hashes = states(len(window), seed)
+        hashing.hash_text(begins[cut:], ends[cut:], joined, hashes, valid=bitmap(valid, first))
+        assert hashes.tolist() == expected
+        from_one = states(len(window), 1)
+        hashing.hash_text(begins[cut:], ends[cut:], joined, from_one, valid=bitmap(valid, first), seed=seed)
+        assert from_one.tolist() == expected
 
 
 @pytest.mark.parametrize("lengths", [(9, 10), (0, 3), (5, 40), (30, 35)])
