@@ -1,7 +1,9 @@
 """The wheel: one for every Python of a platform, with the compiled kernels in it; and what building it asks for."""
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,23 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = ("build_backend.py", "LICENSE", "MANIFEST.in", "pyproject.toml", "README.md", "setup.py")
 BUILD = "import sys, build_backend; print(build_backend.build_wheel(sys.argv[1]))"
 REVISION = "import build_backend; print(build_backend.revision())"
+REVISIONS = """
+import json, os, sys
+import build_backend
+answers = []
+for changes in json.loads(sys.argv[1]):
+    environ = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        answers.append(build_backend.revision())
+    except build_backend.SetupError as error:
+        answers.append(f"SetupError: {error}")
+    os.environ.clear()
+    os.environ.update(environ)
+print(json.dumps(answers))
+"""
+"""What each of several environments has for an answer."""
+
 REQUIRES = "import build_backend as b; print(*b.get_requires_for_build_wheel(), *b.get_requires_for_build_editable())"
 
 
@@ -45,11 +64,30 @@ def run_in_source(source, program, *arguments, **environ):
     return subprocess.run(command, cwd=source, env=env, capture_output=True, text=True, check=False)
 
 
+def revisions(source, *environs):
+    """The revisions of the sources in that folder, for each environment, and what is no revision by its error."""
+    return json.loads(in_source(source, REVISIONS, json.dumps(environs)))
+
+
 @pytest.fixture(scope="module")
-def wheels(source, tmp_path_factory):
-    """Two wheels, by another builder, elsewhere, at another time; and where an earlier build left something behind."""
-    if build.system_compiler() is None:
+def quick(tmp_path_factory):
+    """The system's compiler, which takes its time only with ``THOROUGH=1``.
+
+    Whether a library holds the time, the folder or the builder is nothing that optimising changes.
+    """
+    command = build.system_compiler()
+    if command is None:
         pytest.skip("there is no C compiler on this machine")
+    compiler = tmp_path_factory.mktemp("quick") / "cc"
+    last = "" if os.environ.get("THOROUGH") == "1" else "-O0"
+    compiler.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@" {last}\n')
+    compiler.chmod(0o700)
+    return str(compiler)
+
+
+@pytest.fixture(scope="module")
+def wheels(source, quick, tmp_path_factory):
+    """Two wheels, by another builder, elsewhere, at another time; and where an earlier build left something behind."""
     wheels = []
     for mode in (0o600, 0o664):
         out = tmp_path_factory.mktemp("out")
@@ -62,7 +100,8 @@ def wheels(source, tmp_path_factory):
         for path in filter(Path.is_file, folder.rglob("*")):
             os.utime(path, (mode, mode))
             path.chmod(mode)
-        name = in_source(folder, BUILD, out, ANDON_REVISION="8973F0B-dirty", SOURCE_DATE_EPOCH="1790000000")
+        said = {"ANDON_REVISION": "8973F0B-dirty", "SOURCE_DATE_EPOCH": "1790000000"}
+        name = in_source(folder, BUILD, out, CC=quick, **said)
         wheels.append(out / name)
     return wheels
 
@@ -107,11 +146,14 @@ def test_without_a_revision_the_wheel_names_none(source, tmp_path):
 NO_REVISIONS = ["main", "8973f0", "8973f0b-", "8973f0b-dirty-dirty", "8973f0b\n", "a" * 65, "١٢٣٤٥٦٧"]
 
 
-@pytest.mark.parametrize("revision", NO_REVISIONS)
-def test_what_is_no_revision_ends_the_build(source, revision):
-    done = run_in_source(source, REVISION, ANDON_REVISION=revision)
+def test_what_is_no_revision_ends_the_build(source, subtests):
+    done = run_in_source(source, REVISION, ANDON_REVISION=NO_REVISIONS[0])
     assert done.returncode != 0
     assert "ANDON_REVISION: expected 7 to 64 hex digits" in done.stderr
+    answers = revisions(source, *({"ANDON_REVISION": revision} for revision in NO_REVISIONS))
+    for revision, answer in zip(NO_REVISIONS, answers, strict=True):
+        with subtests.test(revision=revision):
+            assert answer.startswith("SetupError: ANDON_REVISION: expected 7 to 64 hex digits")
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="there is no git on this machine")
@@ -125,10 +167,17 @@ def test_a_checkout_tells_its_own_revision_and_whether_tracked_files_differ(sour
     assert in_source(checkout, REVISION) == "None"  # no commit yet
     git(checkout, "commit", "--quiet", "--message", "ours")
     commit = git(checkout, "rev-parse", "HEAD")
-    assert in_source(checkout, REVISION) == commit  # files that git does not track are no change
-    assert in_source(checkout, REVISION, GIT_DIR=str(checkout.parent / ".git")) == commit
-    assert in_source(checkout, REVISION, PATH=str(tmp_path)) == "None"
-    assert in_source(checkout, REVISION, ANDON_REVISION="0123456") == "0123456"
+    ours, gits, none, given = revisions(
+        checkout,
+        {},
+        {"GIT_DIR": str(checkout.parent / ".git")},
+        {"PATH": str(tmp_path)},
+        {"ANDON_REVISION": "0123456"},
+    )
+    assert ours == commit  # files that git does not track are no change
+    assert gits == commit
+    assert none is None
+    assert given == "0123456"
     (checkout / "setup.py").write_text("# another")
     assert in_source(checkout, REVISION) == f"{commit}-dirty"
 
