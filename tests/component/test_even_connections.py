@@ -4,7 +4,6 @@ import http.client
 import os
 import re
 import signal
-import sys
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="who 
 def server(tmp_path, line):
     environ, log = environment(ANDON_WORKERS=str(WORKERS), ANDON_KEEPALIVE="60"), tmp_path / "log"
     environ["ANDON_GRACEFUL_TIMEOUT"] = "5"
-    with served([sys.executable, "-m", "service"], store=line.store, cwd=tmp_path, environ=environ, log=log) as server:
+    with served(store=line.store, cwd=tmp_path, environ=environ, log=log) as server:
         yield server
 
 

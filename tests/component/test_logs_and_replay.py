@@ -5,7 +5,6 @@ import io
 import json
 import os
 import signal
-import sys
 import urllib.request
 
 import pyarrow as pa
@@ -61,7 +60,7 @@ def served_once(tmp_path_factory, line, flights):
         ANDON_REQUEST_LOG=str(requests),
     )
     rows, answers = flights(N_ROWS, seed=3), {}
-    with served([sys.executable, "-m", "service"], store=line.store, cwd=folder, environ=environ, log=log) as server:
+    with served(store=line.store, cwd=folder, environ=environ, log=log) as server:
         for content_type, body in BODIES.items():
             answers[content_type] = post(server.port, body(rows), content_type)
         until(lambda: kept(requests) == N_ROWS * len(BODIES), why=log.read_text)

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import sys
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -27,8 +26,7 @@ def serve(tmp_path):
 
     def start(store):
         environ = environment(ANDON_WORKERS=str(WORKERS), ANDON_MONITOR_ROWS="1000000")
-        command = [sys.executable, "-m", "service"]
-        return served(command, store=store, cwd=tmp_path, environ=environ, log=tmp_path / "log")
+        return served(store=store, cwd=tmp_path, environ=environ, log=tmp_path / "log")
 
     return start
 

@@ -20,7 +20,6 @@ from serving import START_SECONDS, environment, send, served, statuses, until
 GOOD = {"flight": 4711, "origin": "EWR", "hour": 7, "holiday": True, "temp": 21.125}
 BODY = json.dumps({"instances": [GOOD]}).encode()
 JSON = {"Content-Type": "application/json"}
-COMMAND = [sys.executable, "-m", "service"]
 TOKEN, ADMIN = "a-token-for-the-users", "a-token-for-operators"
 
 
@@ -39,7 +38,7 @@ def secured(tmp_path_factory):
 def started(folder, line, **settings):
     environ = environment(**{f"ANDON_{name.upper()}": str(value) for name, value in settings.items()})
     asked = "tls_certificate" not in settings
-    with served(COMMAND, store=line.store, cwd=folder, environ=environ, log=folder / "log", asked=asked) as server:
+    with served(store=line.store, cwd=folder, environ=environ, log=folder / "log", asked=asked) as server:
         yield server, {**environ, "ANDON_PORT": str(server.port)}
 
 
@@ -53,7 +52,7 @@ def wait_for_its_start(server):
     deadline = time.monotonic() + START_SECONDS
     while "answers now" not in server.log.read_text():
         assert time.monotonic() < deadline, server.log.read_text()
-        time.sleep(0.1)
+        time.sleep(0.02)
 
 
 def connection_of(server, version):

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import shutil
-import sys
 import threading
 
 import pytest
@@ -16,7 +15,7 @@ from serving import environment, served, until
 from service.artefact import CONTENT, GOLDEN, MANIFEST, WEIGHTS
 from service.store import Store
 
-COMMAND = [sys.executable, "-m", "service"]
+LOOK_SECONDS = 0.1
 WORKERS = 2
 CONNECTIONS = 16
 
@@ -43,12 +42,13 @@ def versions(lines):
 
 @pytest.fixture
 def serve(tmp_path, store):
-    """``serve(worker_class)``: the real server on the store, with two workers that have their model."""
+    """``serve(worker_class)``: the real server on the store, with two workers that look at it often."""
 
     def start(worker_class, *, options="", **arguments):
         settings = {"ANDON_WORKERS": str(WORKERS), "ANDON_WORKER_CLASS": worker_class, "GUNICORN_CMD_ARGS": options}
         environ = environment(**settings)
-        return served(COMMAND, store=store.root, cwd=tmp_path, environ=environ, log=tmp_path / "log", **arguments)
+        where = {"store": store.root, "cwd": tmp_path, "log": tmp_path / "log"}
+        return served(environ=environ, look_seconds=LOOK_SECONDS, **where, **arguments)
 
     return start
 

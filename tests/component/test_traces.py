@@ -1,7 +1,6 @@
 """Traces of the real service: its workers send their spans, the last of them when they end."""
 
 import json
-import sys
 import urllib.request
 
 import pytest
@@ -23,8 +22,8 @@ def test_the_spans_of_a_service_that_was_stopped_have_all_come(tmp_path, line, r
         ANDON_WORKER_CLASS=worker_class,
         OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{receiver.server_port}",
     )
-    command, log = [sys.executable, "-m", "service"], tmp_path / "log"
-    with served(command, store=line.store, cwd=tmp_path, environ=environ, log=log) as server:
+    log = tmp_path / "log"
+    with served(store=line.store, cwd=tmp_path, environ=environ, log=log) as server:
         for _ in range(20):
             request = urllib.request.Request(
                 f"http://127.0.0.1:{server.port}/predict",
