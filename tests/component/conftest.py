@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from service.cli import main
+from service.store import Store
 
 SCHEMA = """
 name = "flights"
@@ -133,19 +135,42 @@ class Line:
 
 
 @pytest.fixture(scope="session")
-def make_line(andon, flights, write, schema_path):
-    """``make_line(folder)``: train, gate and promote a version in ``folder / "store"``, the first as such."""
+def make_line(tmp_path_factory, andon, flights, write, schema_path):
+    """``make_line(folder)``: train, gate and promote a version in ``folder / "store"``, the first as such.
 
-    def make(folder, *, suffix=".parquet", seed=0, n_rows=3_000):
-        store, events = folder / "store", write(folder / f"events-{seed}{suffix}", flights(n_rows, seed))
+    The same again, in another folder, is not trained and judged again: what that made is copied, and promoted there.
+    """
+    kept = tmp_path_factory.mktemp("kept")
+    made = {}
+
+    def train(store, events, seed, baseline):
         train = ["train", events, "--schema", schema_path, "--store", store, "--holdout", 0.2, "--seed", seed]
         trained = andon(*train)
         assert (trained.code, bool(re.fullmatch(r"[0-9a-f]{32}\n", trained.out))) == (0, True), trained.err
         version = trained.out.strip()
-        first = [] if (store / "current.json").exists() else ["--first-release"]
+        first = [] if baseline else ["--first-release"]
         judged = andon("gate", version, "--events", events, "--store", store, *first)
         assert judged.code == 0, judged.out
-        assert andon("promote", version, "--store", store).out == trained.out
+        return version
+
+    def make(folder, *, suffix=".parquet", seed=0, n_rows=3_000):
+        store, name = folder / "store", f"events-{seed}{suffix}"
+        pointer = Store(store).pointer()
+        baseline = pointer and pointer.current
+        case = (suffix, seed, n_rows, baseline)
+        if case in made:
+            version, copy = made[case]
+            events = shutil.copy(copy / name, folder)
+            shutil.copytree(copy / version, store / "versions" / version)
+        else:
+            events = write(folder / name, flights(n_rows, seed))
+            version = train(store, events, seed, baseline)
+            copy = kept / str(len(made))
+            copy.mkdir()
+            shutil.copy(events, copy)
+            shutil.copytree(store / "versions" / version, copy / version)
+            made[case] = version, copy
+        assert andon("promote", version, "--store", store).out == f"{version}\n"
         return Line(store, events, version)
 
     return make
