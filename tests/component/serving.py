@@ -64,12 +64,12 @@ def is_installed():
     return subprocess.run(command, cwd=gettempdir(), capture_output=True, check=False).returncode == 0
 
 
-def until(condition, *, why):
+def until(condition, *, why, every=0.02):
     """Wait for something that must come; ``why`` gives what to say if it does not."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, why()
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,6 +56,24 @@ def wait_for_its_start(server):
         time.sleep(0.02)
 
 
+@pytest.fixture(scope="module", params=["gevent", "gthread"])
+def https(request, tmp_path_factory, line, secured):
+    """A server with a certificate, which waits for a second for a request or a handshake; and its environment."""
+    files = {"tls_certificate": secured / "certificate.pem", "tls_key": secured / "key.pem"}
+    limits = {"worker_class": request.param, "request_seconds": 1, "keepalive": 60}
+    with started(tmp_path_factory.mktemp("https"), line, **limits, **files) as (server, environ):
+        wait_for_its_start(server)
+        yield server, environ
+
+
+@pytest.fixture(scope="module", params=["gevent", "gthread"])
+def hasty(request, tmp_path_factory, line):
+    """A server that waits for a second for a request."""
+    limits = {"worker_class": request.param, "request_seconds": 1, "keepalive": 20}
+    with started(tmp_path_factory.mktemp("hasty"), line, **limits) as (server, _):
+        yield server
+
+
 def connection_of(server, version):
     """The exit code of OpenSSL's own client; at its lowest level of security, it would take any version."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", version, "-cipher", "DEFAULT@SECLEVEL=0"]
@@ -70,23 +89,20 @@ def asked(connection, path="/predict", **headers):
     return answer.status, answer.read()
 
 
-@pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
-def test_with_a_certificate_it_is_https_of_today_and_nothing_else(tmp_path, line, secured, worker_class):
-    files = {"tls_certificate": secured / "certificate.pem", "tls_key": secured / "key.pem"}
-    with started(tmp_path, line, worker_class=worker_class, **files) as (server, environ):
-        wait_for_its_start(server)
-        context = ssl.create_default_context(cafile=str(secured / "certificate.pem"))
-        connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=10, context=context)
-        assert [asked(connection)[0] for _ in range(3)] == [200] * 3
-        connection.close()
-        assert connection_of(server, "-tls1_2") == 0
-        assert connection_of(server, "-tls1_1") != 0
-        plain = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-        with pytest.raises((OSError, http.client.HTTPException, AssertionError)):
-            assert asked(plain)[0] == 200
-        plain.close()
-        assert healthy(environ)
-        assert "Traceback" not in server.log.read_text()
+def test_with_a_certificate_it_is_https_of_today_and_nothing_else(https, secured):
+    server, environ = https
+    context = ssl.create_default_context(cafile=str(secured / "certificate.pem"))
+    connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=10, context=context)
+    assert [asked(connection)[0] for _ in range(3)] == [200] * 3
+    connection.close()
+    assert connection_of(server, "-tls1_2") == 0
+    assert connection_of(server, "-tls1_1") != 0
+    plain = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    with pytest.raises((OSError, http.client.HTTPException, AssertionError)):
+        assert asked(plain)[0] == 200
+    plain.close()
+    assert healthy(environ)
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_with_an_authority_a_client_must_have_a_certificate_of_it(tmp_path, line, secured):
@@ -132,59 +148,55 @@ SLOW = {
 }
 
 
-@pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
-def test_a_request_that_does_not_arrive_in_time_is_ended_and_disturbs_nobody(tmp_path, line, worker_class):
-    with started(tmp_path, line, worker_class=worker_class, request_seconds=1, keepalive=20) as (server, _):
-        clients = {name: socket.create_connection(("127.0.0.1", server.port), timeout=10) for name in SLOW}
-        for name, client in clients.items():
-            client.sendall(SLOW[name])
-        answers = dict.fromkeys(SLOW, b"")
-        end = time.monotonic() + 10
-        while clients and time.monotonic() < end:
-            assert server.ready()
-            for name, client in list(clients.items()):
-                try:
-                    client.sendall(b" ")
-                    client.settimeout(0.05)
-                    part = client.recv(65_536)
-                except TimeoutError:
-                    continue
-                except OSError:
-                    part = b""
-                answers[name] += part
-                if not part:
-                    clients.pop(name).close()
-        assert clients == {}
-        assert answers["a head that drips"] == b""
-        for name in ("a body that drips", "chunks that drip"):
-            assert answers[name].startswith(b"HTTP/1.1 408 "), name
-        assert "Traceback" not in server.log.read_text()
+def test_a_request_that_does_not_arrive_in_time_is_ended_and_disturbs_nobody(hasty):
+    clients = {name: socket.create_connection(("127.0.0.1", hasty.port), timeout=10) for name in SLOW}
+    for name, client in clients.items():
+        client.sendall(SLOW[name])
+    answers = dict.fromkeys(SLOW, b"")
+    end = time.monotonic() + 10
+    while clients and time.monotonic() < end:
+        assert hasty.ready()
+        for name, client in list(clients.items()):
+            try:
+                client.sendall(b" ")
+                client.settimeout(0.05)
+                part = client.recv(65_536)
+            except TimeoutError:
+                continue
+            except OSError:
+                part = b""
+            answers[name] += part
+            if not part:
+                clients.pop(name).close()
+    assert clients == {}
+    assert answers["a head that drips"] == b""
+    for name in ("a body that drips", "chunks that drip"):
+        assert answers[name].startswith(b"HTTP/1.1 408 "), name
+    assert "Traceback" not in hasty.log.read_text()
 
 
-@pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
-def test_behind_an_answer_nothing_is_answered_where_nobody_knows_what_it_is(tmp_path, line, worker_class):
+def test_behind_an_answer_nothing_is_answered_where_nobody_knows_what_it_is(hasty):
     head = b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with started(tmp_path, line, worker_class=worker_class) as (server, _):
-        assert statuses(send(server.port, head + b"zz\r\n" + head + b"0\r\n\r\n")) == [404]
-        assert "Traceback" not in server.log.read_text()
+    assert statuses(send(hasty.port, head + b"zz\r\n" + head + b"0\r\n\r\n")) == [404]
+    assert "Traceback" not in hasty.log.read_text()
 
 
 ALERT = b"\x15"
 """With this begins what TLS says before it gives up."""
 
+BEGUN = {"nothing": b"", "a part of a hello": b"\x16\x03\x01"}
 
-@pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
-@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01"], ids=["nothing", "a part of a hello"])
-def test_a_handshake_that_never_ends_is_ended(tmp_path, line, secured, worker_class, sent):
-    files = {"tls_certificate": secured / "certificate.pem", "tls_key": secured / "key.pem"}
-    limits = {"worker_class": worker_class, "request_seconds": 1, "keepalive": 60}
-    with started(tmp_path, line, **limits, **files) as (server, environ):
-        wait_for_its_start(server)
-        told = send(server.port, sent)
-        assert told[:1] in (b"", ALERT)
-        assert len(told) < 10
-        assert healthy(environ)
-        assert "Traceback" not in server.log.read_text()
+
+def test_a_handshake_that_never_ends_is_ended(https, subtests):
+    server, environ = https
+    with ThreadPoolExecutor(len(BEGUN)) as pool:
+        told = {name: pool.submit(send, server.port, sent) for name, sent in BEGUN.items()}
+    for name, answer in told.items():
+        with subtests.test(sent=name):
+            assert answer.result()[:1] in (b"", ALERT)
+            assert len(answer.result()) < 10
+    assert healthy(environ)
+    assert "Traceback" not in server.log.read_text()
 
 
 def master(server):
