@@ -1,10 +1,7 @@
 """Many processes change one store at once, while others read it, add to it and prune it: nothing is lost or dangles."""
 
-import json
+import multiprocessing
 import os
-import subprocess
-import sys
-from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -14,19 +11,17 @@ from service.store import Store
 WORKERS = 8
 ROUNDS = 200 if os.environ.get("THOROUGH") == "1" else 50
 
-# Each program waits for a line, works, and prints one line of JSON. Those that have no number of rounds work until the
-# end of their standard input.
+# Each program says that it is ready, waits to be told to go, works, and says what it did. Those that have no number of
+# rounds work until they are told something more.
 
 CHANGE = """
-import json, random, sys
-from pathlib import Path
+import random
 from service.errors import ArtefactInvalid, NoPredecessor
 from service.store import Store
 
-root, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 store, chance, logged, calls = Store(root), random.Random(int(name)), [], 0
-print("ready", flush=True)
-sys.stdin.readline()
+pipe.send("ready")
+pipe.recv()
 while len(logged) < rounds:
     calls += 1
     reason = f"{name}-{calls}"
@@ -40,20 +35,18 @@ while len(logged) < rounds:
         continue
     if pointer.change.reason == reason:  # it was not the current one already
         logged.append([pointer.change.sequence, reason])
-print(json.dumps({"logged": logged, "calls": calls}))
+pipe.send({"logged": logged, "calls": calls})
 """
 
 READ = """
-import json, select, sys
 from itertools import pairwise
-from pathlib import Path
 from service.errors import ArtefactInvalid
 from service.store import Store
 
-store, reads, dangling, gaps = Store(Path(sys.argv[1])), 0, [], []
-print("ready", flush=True)
-sys.stdin.readline()
-while not select.select([sys.stdin], [], [], 0)[0]:
+store, reads, dangling, gaps = Store(root), 0, [], []
+pipe.send("ready")
+pipe.recv()
+while not pipe.poll():
     reads += 1
     current = store.current()
     try:
@@ -63,61 +56,72 @@ while not select.select([sys.stdin], [], [], 0)[0]:
             dangling.append(str(error))
     changes = store.audit()
     gaps += [b.sequence for a, b in pairwise(changes) if (a.sequence + 1, a.to_version) != (b.sequence, b.from_version)]
-print(json.dumps({"reads": reads, "dangling": dangling, "gaps": gaps}))
+pipe.send({"reads": reads, "dangling": dangling, "gaps": gaps})
 """
 
 ADD = """
-import json, select, sys
-from pathlib import Path
 import numpy as np
 from service.store import Store
 
-store, version, added = Store(Path(sys.argv[1])), sys.argv[2], 0
+store, added = Store(root), 0
 artefact, golden = store.load(version), store.golden(version)
 content = {"schema": artefact.predictor.schema, "golden": golden, "seen": artefact.seen}
 content["weights"] = np.load(store.versions / version / "weights.npy")
-print("ready", flush=True)
-sys.stdin.readline()
-while not select.select([sys.stdin], [], [], 0)[0]:
+pipe.send("ready")
+pipe.recv()
+while not pipe.poll():
     store.add(**content, training={**artefact.manifest["training"], "note": added})
     added += 1
-print(json.dumps({"added": added}))
+pipe.send({"added": added})
 """
 
 PRUNE = """
-import json, math, select, sys
-from pathlib import Path
+import math
 from service.prune import prune
 from service.store import Store
 
-store, removed = Store(Path(sys.argv[1])), 0
-print("ready", flush=True)
-sys.stdin.readline()
-while not select.select([sys.stdin], [], [], 0.05)[0]:
+store, removed = Store(root), 0
+pipe.send("ready")
+pipe.recv()
+while not pipe.poll(0.05):
     removed += len(list(prune(store, keep=3, before=math.inf)))
-print(json.dumps({"removed": removed}))
+pipe.send({"removed": removed})
 """
 
 
 @pytest.fixture
 def start():
-    """``start(program, ...)``: a process that says when it is ready to begin."""
-    with ExitStack() as processes:
+    """``start(program, name=...)``: a process that says when it is ready to begin, and the pipe to it."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["service.store", "service.prune"])
+    processes = []
 
-        def run(program, *arguments):
-            command = [sys.executable, "-c", program, *map(str, arguments)]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            processes.enter_context(process)
-            processes.callback(process.kill)
-            return process
+    def run(program, **names):
+        ours, theirs = forks.Pipe()
+        process = forks.Process(target=exec, args=(program, {"pipe": theirs, **names}))
+        process.start()
+        theirs.close()
+        processes.append((process, ours))
+        return process, ours
 
-        yield run
+    yield run
+    for process, pipe in processes:
+        process.kill()
+        process.join()
+        process.close()
+        pipe.close()
 
 
-def result(process):
-    out, _ = process.communicate(timeout=300)
-    assert process.returncode == 0
-    return json.loads(out)
+def said(pipe):
+    assert pipe.poll(300)
+    return pipe.recv()
+
+
+def result(process, pipe):
+    answer = said(pipe)
+    process.join(60)
+    assert process.exitcode == 0
+    return answer
 
 
 def test_promotions_rollbacks_prunes_and_readers_at_once_lose_no_line_and_leave_nothing_dangling(
@@ -127,15 +131,16 @@ def test_promotions_rollbacks_prunes_and_readers_at_once_lose_no_line_and_leave_
     first = andon("train", events, "--schema", schema_path, "--store", root).out.strip()
     assert andon("promote", first, "--store", root, "--override", "it is the first").code == 0
     store = Store(root)
-    changing = [start(CHANGE, root, seed, ROUNDS) for seed in range(WORKERS)]
-    beside = [start(READ, root), start(ADD, root, first), start(PRUNE, root)]
-    for process in (*beside, *changing):
-        assert process.stdout.readline() == "ready\n"
-    for process in (*beside, *changing):
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    changed = [result(process) for process in changing]
-    read, added, pruned = [result(process) for process in beside]
+    changing = [start(CHANGE, root=root, name=str(seed), rounds=ROUNDS) for seed in range(WORKERS)]
+    beside = [start(READ, root=root), start(ADD, root=root, version=first), start(PRUNE, root=root)]
+    for _, pipe in (*beside, *changing):
+        assert said(pipe) == "ready"
+    for _, pipe in (*beside, *changing):
+        pipe.send("go")
+    changed = [result(*each) for each in changing]
+    for _, pipe in beside:
+        pipe.send("stop")
+    read, added, pruned = [result(*each) for each in beside]
 
     log = store.audit()
     told = sorted(tuple(entry) for answer in changed for entry in answer["logged"])
