@@ -35,10 +35,11 @@ def chunks(*parts):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, line):
-    """A server that ``python -m service serve`` started, once for all tests."""
+    """A server that ``python -m service serve`` started, once for all tests, with a store by its name in the folder."""
     folder = tmp_path_factory.mktemp("server")
+    (folder / "here").symlink_to(line.store)
     log, command = folder / "log", [sys.executable, "-m", "service"]
-    with served(command, store=line.store, cwd=folder, environ=environment(), log=log) as server:
+    with served(command, store=Path("here"), cwd=folder, environ=environment(), log=log) as server:
         yield server
 
 
@@ -247,10 +248,7 @@ def test_a_foreign_package_named_service_in_the_working_folder_disturbs_nobody(t
         assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["version"] == line.version
 
 
-def test_a_store_is_found_from_the_folder_in_which_the_server_is_started(tmp_path, line):
-    (tmp_path / "here").symlink_to(line.store)
-    command = [sys.executable, "-m", "service"]
-    with served(
-        command, store=Path("here"), cwd=tmp_path, environ=environment(), log=tmp_path / "log"
-    ) as server:
-        assert statuses(send(server.port, request(f"Content-Length: {len(BODY)}", body=BODY))) == [200]
+def test_a_store_is_found_from_the_folder_in_which_the_server_is_started(server, line):
+    answer = send(server.port, request(f"Content-Length: {len(BODY)}", body=BODY))
+    assert statuses(answer) == [200]
+    assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["version"] == line.version

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from itertools import product
 
 import pytest
 
@@ -98,10 +99,11 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
-def test_what_is_not_json_is_400(client, data):
-    document = problem(client.post("/predict", data=data, content_type=JSON), 400)
-    assert document["detail"].startswith("the body is not JSON: ")
+def test_what_is_not_json_is_400(client, subtests):
+    for name, data in MALFORMED.items():
+        with subtests.test(name):
+            document = problem(client.post("/predict", data=data, content_type=JSON), 400)
+            assert document["detail"].startswith("the body is not JSON: ")
 
 
 INVALID = {
@@ -161,14 +163,15 @@ INVALID = {
 }
 
 
-@pytest.mark.parametrize(("data", "paths"), INVALID.values(), ids=INVALID)
-def test_json_that_the_model_does_not_expect_is_422_with_each_path(client, data, paths):
-    document = problem(client.post("/predict", data=data, content_type=JSON), 422)
-    found = [error["path"] for error in document["errors"]]
-    assert set(found) == (paths or {"instances.0.flight"})
-    assert len(found) == len(set(found))
-    assert all(error["expected"] and error["found"] for error in document["errors"])
-    assert document["detail"].startswith(f"{len(found)} value")
+def test_json_that_the_model_does_not_expect_is_422_with_each_path(client, subtests):
+    for name, (data, paths) in INVALID.items():
+        with subtests.test(name):
+            document = problem(client.post("/predict", data=data, content_type=JSON), 422)
+            found = [error["path"] for error in document["errors"]]
+            assert set(found) == (paths or {"instances.0.flight"})
+            assert len(found) == len(set(found))
+            assert all(error["expected"] and error["found"] for error in document["errors"])
+            assert document["detail"].startswith(f"{len(found)} value")
 
 
 def test_of_more_than_100_wrong_values_100_are_listed_and_all_are_counted(client):
@@ -196,36 +199,36 @@ def test_what_means_the_same_is_answered_the_same(client, instances, same_as):
     assert answers[0].json == answers[1].json
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {},
-        dict.fromkeys(GOOD),
-        {"origin": ""},
-        {"origin": "x" * 2**16},
-        {"origin": "a\0b"},
-        {"origin": "Zürich 机场 😀"},
-        {"origin": "\ufeff"},
-        {"origin": "e\u0301"},
-        {"origin": "<script>"},
-        {"flight": 2**63 - 1},
-        {"flight": -(2**63)},
-        {"flight": 0},
-        {"temp": 1e308},
-        {"temp": -1e308},
-        {"temp": 5e-324},
-        {"temp": -0.0},
-        {"temp": 2**53 + 1},
-    ],
-    ids=lambda changed: str(changed)[:40],
-)
-def test_every_value_that_a_field_accepts_is_answered_to_the_last_bit(client, predictor, line, changed):
-    row = instance(**changed)
-    response = client.post("/predict", data=json.dumps({"instances": [row, GOOD]}), content_type=JSON)
-    assert response.status_code == 200, response.text
-    assert response.content_type == JSON
-    expected = predictor.predict_rows([row, GOOD])
-    assert response.json == {"predictions": expected, "model": "flights", "version": line.version}
+ACCEPTED = [
+    {},
+    dict.fromkeys(GOOD),
+    {"origin": ""},
+    {"origin": "x" * 2**16},
+    {"origin": "a\0b"},
+    {"origin": "Zürich 机场 😀"},
+    {"origin": "\ufeff"},
+    {"origin": "e\u0301"},
+    {"origin": "<script>"},
+    {"flight": 2**63 - 1},
+    {"flight": -(2**63)},
+    {"flight": 0},
+    {"temp": 1e308},
+    {"temp": -1e308},
+    {"temp": 5e-324},
+    {"temp": -0.0},
+    {"temp": 2**53 + 1},
+]
+
+
+def test_every_value_that_a_field_accepts_is_answered_to_the_last_bit(client, predictor, line, subtests):
+    for changed in ACCEPTED:
+        with subtests.test(str(changed)[:40]):
+            row = instance(**changed)
+            response = client.post("/predict", data=json.dumps({"instances": [row, GOOD]}), content_type=JSON)
+            assert response.status_code == 200, response.text
+            assert response.content_type == JSON
+            expected = predictor.predict_rows([row, GOOD])
+            assert response.json == {"predictions": expected, "model": "flights", "version": line.version}
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "ensure_ascii"])
@@ -272,12 +275,12 @@ def test_a_flood_of_keys_is_422_with_one_problem(client, n_keys, instances):
     assert error == {"path": "", "expected": "an object with the key instances", "found": f"one with {n_keys} keys"}
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "br", "zstd", "identity"])
-@pytest.mark.parametrize("compressed", [True, False], ids=["compressed", "plain"])
-def test_a_content_encoding_is_415(client, encoding, compressed):
-    data = gzip.compress(TEXT.encode()) if compressed else TEXT
-    response = client.post("/predict", data=data, content_type=JSON, headers={"Content-Encoding": encoding})
-    assert problem(response, 415)["detail"] == "expected a body without a content encoding"
+def test_a_content_encoding_is_415(client, subtests):
+    for encoding in ("gzip", "x-gzip", "deflate", "br", "zstd", "identity"):
+        for name, data in {"compressed": gzip.compress(TEXT.encode()), "plain": TEXT}.items():
+            with subtests.test(f"{name} {encoding}"):
+                response = client.post("/predict", data=data, content_type=JSON, headers={"Content-Encoding": encoding})
+                assert problem(response, 415)["detail"] == "expected a body without a content encoding"
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "image/*, text/csv;q=0"])
@@ -330,30 +333,31 @@ def test_a_body_of_an_allowed_length_is_answered(client, predictor, stated, leng
     assert response.json["predictions"] == predictor.predict_rows([GOOD])
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        None,
-        "",
-        "text/plain",
-        "text/json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "application/problem+json",
-        "application/jsonl",
-        "application/vnd.apache.arrow.file",
-        "application/vnd.apache.parquet",
-        "text/tab-separated-values",
-        "text/csv; charset=latin-1",
-        "application/json; charset=latin-1",
-        "application/json; charset=utf-16",
-        "application/octet-stream",
-        "*/*",
-        "json",
-    ],
-)
-def test_another_content_type_than_the_four_in_utf8_is_415(client, content_type):
-    problem(client.post("/predict", data=TEXT, content_type=content_type), 415)
+OTHER_TYPES = [
+    None,
+    "",
+    "text/plain",
+    "text/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/problem+json",
+    "application/jsonl",
+    "application/vnd.apache.arrow.file",
+    "application/vnd.apache.parquet",
+    "text/tab-separated-values",
+    "text/csv; charset=latin-1",
+    "application/json; charset=latin-1",
+    "application/json; charset=utf-16",
+    "application/octet-stream",
+    "*/*",
+    "json",
+]
+
+
+def test_another_content_type_than_the_four_in_utf8_is_415(client, subtests):
+    for content_type in OTHER_TYPES:
+        with subtests.test(content_type=content_type):
+            problem(client.post("/predict", data=TEXT, content_type=content_type), 415)
 
 
 @pytest.mark.parametrize(
@@ -377,14 +381,14 @@ def test_another_method_is_405_with_the_ones_that_are_allowed(client, method, pa
     assert set(response.headers["Allow"].split(", ")) == allowed
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/nowhere", "/predict/", "/Predict", "/predict/flights", "/health/", "/static/x", "/%ff", "/%00", "/../store"]
-    + ["/v3/models", "/favicon.ico", "/" + "x" * 3_000],
-)
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_another_path_is_404(client, method, path):
-    problem(client.open(path, method=method, data=TEXT, content_type=JSON), 404)
+OTHER_PATHS = ["/nowhere", "/predict/", "/Predict", "/predict/flights", "/health/", "/static/x", "/%ff", "/%00"]
+OTHER_PATHS += ["/../store", "/v3/models", "/favicon.ico", "/" + "x" * 3_000]
+
+
+def test_another_path_is_404(client, subtests):
+    for method, path in product(("GET", "POST"), OTHER_PATHS):
+        with subtests.test(f"{method} {path[:40]}"):
+            problem(client.open(path, method=method, data=TEXT, content_type=JSON), 404)
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/health/live", "/health/ready"])
