@@ -10,8 +10,15 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from functools import cache
+from importlib import metadata
 
-sys.path.remove(os.path.dirname(os.path.abspath(__file__)))  # as for `python -m service`
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [folder for folder in sys.path if folder != HERE]  # a server has no tests on its path
+
+PLUGINS = ("will_patch_all", "will_patch_module", "did_patch_module", "did_patch_builtins", "did_patch_all")
+"""Beside tools for tests, each worker of gevent takes longer to look for these among all that is installed than for all
+the rest of its start: they are looked for once."""
 
 
 def serve(request):
@@ -62,5 +69,8 @@ if __name__ == "__main__":
     import service.cli
     import service.web  # noqa: F401 - gunicorn's master imports it before it forks
 
+    metadata.entry_points = cache(metadata.entry_points)
+    for name in PLUGINS:
+        metadata.entry_points(group=f"gevent.plugins.monkey.{name}")
     print("ready", flush=True)
     sys.exit(answer(sys.stdin))
