@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from functools import cache
 
 from tox.config.sets import EnvConfigSet
 from tox.plugin import impl
@@ -25,8 +26,15 @@ def tox_add_env_config(env_conf: EnvConfigSet, state: State) -> None:
     """Of several ``base_python`` the first that is there; tox-uv looks at the first alone, tox at each."""
     wanted = env_conf["base_python"]
     if len(wanted) > 1:
-        there = (get_interpreter(each, []) for each in wanted)
-        wanted[:] = next(([found.system_executable] for found in there if found), wanted)
+        there = map(_interpreter, wanted)
+        wanted[:] = next(([found] for found in there if found), wanted)
+
+
+@cache
+def _interpreter(spec: str) -> str | None:
+    """A Python of this version, if there is one. To ask takes most of a second, and every environment does."""
+    found = get_interpreter(spec, [])
+    return found.system_executable if found else None
 
 
 @impl
