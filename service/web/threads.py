@@ -1,4 +1,4 @@
-"""gunicorn's worker of threads, in which a request that does not arrive in its time is ended, as is one not listened to.
+"""gunicorn's worker of threads, in which a request must arrive in its time, and its answer be taken.
 
 gunicorn's lets a slow client keep a thread for as long as it likes. A thread that waits for a head, or in a handshake,
 is woken by the worker's main loop, which looks after its connections once a second; a body has ``wire.Arriving``. One
