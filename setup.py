@@ -28,8 +28,7 @@ class BuildPy(build_py):
             # What an earlier build left in the checkout's build folder is no part of this one.
             shutil.rmtree(Path(self.build_lib, "service"), ignore_errors=True)
             super().run()
-            for library in self._libraries():
-                kernels.compile_library(library)
+            kernels.compile_libraries(self._libraries())
             if known := revision():
                 self._revision().write_text(f"{known}\n", encoding="ascii")
 

@@ -61,8 +61,7 @@ def main():
 def warnings(folder):
     """Compile the kernels, and accept no warning."""
     try:
-        for name in build.libraries():
-            build.compile_library(folder / name, extra=[*WARNINGS, "-Werror"])
+        build.compile_libraries([folder / name for name in build.libraries()], extra=[*WARNINGS, "-Werror"])
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1

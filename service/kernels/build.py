@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -64,9 +66,7 @@ def make_in_place() -> None:
     Raises:
         RuntimeError: as ``compile_library``.
     """
-    for library in map(HERE.joinpath, libraries()):
-        if not is_current(library):
-            compile_library(library)
+    compile_libraries([library for library in map(HERE.joinpath, libraries()) if not is_current(library)])
 
 
 def sources() -> list[Path]:
@@ -77,6 +77,12 @@ def sources() -> list[Path]:
 def is_current(library: Path) -> bool:
     """Whether the library is there and no source is newer."""
     return library.exists() and all(source.stat().st_mtime_ns <= library.stat().st_mtime_ns for source in sources())
+
+
+def compile_libraries(made: Sequence[Path], *, extra: Sequence[str] = ()) -> None:
+    """Compile each, side by side, for a compiler is busy on one core alone; otherwise as ``compile_library``."""
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(partial(compile_library, extra=extra), made))
 
 
 def compile_library(library: Path, *, extra: Sequence[str] = ()) -> None:
