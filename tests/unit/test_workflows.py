@@ -113,14 +113,14 @@ def test_the_jobs_are_the_stages_of_the_line_in_its_order():
 
 
 def test_every_python_and_every_defective_model_is_tried_before_there_is_an_image():
-    assert {"pythons", "models", "clients", "audit"} <= closure("image")
+    assert {"pythons", "models", "clients", "malformed", "audit"} <= closure("image")
     matrix = JOBS["pythons"]["strategy"]["matrix"]["include"]
     assert [(one["python"], one["tox"]) for one in matrix] == [(f"3.{n}", f"py3{n}") for n in (10, 11, 12, 13)]
 
 
 def test_a_stage_that_failed_or_was_skipped_stops_all_after_it():
     # Without an `if` of its own a job runs only if everything that it needs has succeeded.
-    for key in (*stages(), "pythons", "models", "clients", "audit"):
+    for key in (*stages(), "pythons", "models", "clients", "malformed", "audit"):
         assert "if" not in JOBS[key], key
 
 
@@ -152,6 +152,7 @@ def test_the_wheel_the_model_and_the_images_are_made_once_and_carried():
         "gate": ["wheel"],
         "models": ["wheel"],
         "clients": ["wheel"],
+        "malformed": ["wheel"],
         "image": ["wheel", "model"],
         "container": ["wheel", "model", "images"],
         "publish": ["images", "sbom"],
