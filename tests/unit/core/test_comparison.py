@@ -113,7 +113,7 @@ def test_it_agrees_with_resampling_the_rows(sample, naive):
 
 
 @pytest.mark.parametrize("decimals", [None, 2])
-@pytest.mark.parametrize("n_rows", [2, 400, 1_200, 2_001])
+@pytest.mark.parametrize("n_rows", [2, 400, 1_200, 3_500])
 def test_the_values_are_those_of_the_metrics(monkeypatch, n_rows, decimals):
     """Over one block of rows and over several, with runs of equal predictions across their borders."""
     monkeypatch.setattr(comparing, "_BLOCK", 1_000)
@@ -135,6 +135,19 @@ def test_the_values_are_those_of_the_metrics(monkeypatch, n_rows, decimals):
     if n_rows > 2:
         error = delong(labels, candidate, baseline)
         assert found["auc"].change.standard_error == pytest.approx(error, rel=0.4)  # 40 resamples of 100 groups
+
+
+@pytest.mark.parametrize("decimals", [17, 1])
+def test_where_a_block_of_rows_ends_makes_no_difference_to_their_placements(monkeypatch, decimals):
+    random = np.random.default_rng(7)
+    labels, group = random.integers(2, size=500), random.integers(20, size=500)
+    probabilities = random.beta(1, 3, size=500).round(decimals)
+    of_label = np.stack([np.bincount(group, labels == label, 20) for label in (1, 0)])
+    whole = comparing._placement_sums(labels, probabilities, group, of_label)
+    for block in (1, 7, 200):
+        monkeypatch.setattr(comparing, "_BLOCK", block)
+        cut = comparing._placement_sums(labels, probabilities, group, of_label)
+        np.testing.assert_allclose(cut, whole, rtol=0, atol=1e-10, err_msg=f"blocks of {block}")
 
 
 @pytest.mark.parametrize("decimals", [None, 1])
