@@ -3,6 +3,7 @@
 import socket
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
@@ -79,15 +80,23 @@ def test_an_answer_that_nobody_takes_is_waited_for_no_longer_than_a_request(work
     conn.parser = SimpleNamespace(unreader=SimpleNamespace(sock=ours))
     worker.request_seconds = 0.05
 
+    def handle(worker, given):
+        given.sock.setblocking(True)  # as gunicorn does in its thread
+        return worker.handle_request(None, given)
+
     def answer(_worker, _request, given):
         given.sock.sendall(bytes(1_000))
         assert len(theirs.recv(1_000)) == 1_000
         given.sock.sendall(bytes(10_000_000))
 
+    monkeypatch.setattr(ThreadWorker, "handle", handle)
     monkeypatch.setattr(ThreadWorker, "handle_request", answer)
-    monkeypatch.setattr(ThreadWorker, "handle", lambda worker, given: worker.handle_request(None, given))
-    with pytest.raises(BrokenPipeError):  # which gunicorn lets pass without a word
+    gone = Timer(20, theirs.shutdown, [socket.SHUT_RDWR])
+    gone.start()
+    with pytest.raises(BrokenPipeError) as caught:  # which gunicorn lets pass without a word
         worker.handle(conn)
+    gone.cancel()
+    assert isinstance(caught.value.__cause__, BlockingIOError)  # not because the client went in the end
     assert (conn.parser.unreader.sock, worker._due) == (ours, {})
 
 
