@@ -4,13 +4,15 @@ import itertools
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.columnar import column_of
-from service.core.texts import Parts
-from service.kernels.library import Bitmap
-
+from service.core.texts import Parts, Text
+from service.kernels.csv import TextColumn
+from service.kernels.library import ALL_SET, Bitmap
+from service.kernels.text import NotAValue
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
 
@@ -34,3 +36,17 @@ def test_parts_are_the_column_that_they_are_parts_of(values, cuts, bits):
         other.hash_into(expected[0], 7)
         other.carry_on(expected[1])
         assert hashes.tolist() == expected.tolist()
+
+
+def test_a_column_of_csv_keeps_what_is_known_of_it_and_is_judged_where_it_may_be_no_utf_8():
+    data = np.frombuffer(b"ab\xff\xc3\xa4", dtype=np.uint8)
+    begins, ends = np.array([0, 2, 3], dtype=np.int32), np.array([2, 3, 5], dtype=np.int32)
+    hashed = 7, np.arange(3, dtype=np.uint64)
+    without = Bitmap(np.array([0b101], dtype=np.uint8))
+    column = {"begins": begins, "ends": ends, "data": data, "ascii": False, "hashed": hashed}
+    text = Text.of_csv(TextColumn(**column, valid=without, n_missing=1))
+    assert [text.value(row) for row in range(3)] == ["ab", None, "ä"]
+    assert text.hashes(7) is hashed[1]
+    with pytest.raises(NotAValue) as caught:
+        Text.of_csv(TextColumn(**column, valid=ALL_SET, n_missing=0))
+    assert caught.value.row == 1
