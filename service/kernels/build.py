@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,6 +80,9 @@ def is_current(library: Path) -> bool:
 
 def compile_libraries(made: Sequence[Path], *, extra: Sequence[str] = ()) -> None:
     """Compile each, side by side, for a compiler is busy on one core alone; otherwise as ``compile_library``."""
+    # Not above: a service imports this module too, for the libraries' names.
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor() as threads:
         list(threads.map(partial(compile_library, extra=extra), made))
 
