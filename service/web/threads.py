@@ -49,7 +49,8 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         the client to see that, and meanwhile accept none.
         """
         self._due[conn] = time.monotonic() + self.request_seconds
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self.request_seconds))
+        if not conn.initialized:  # its first request
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self.request_seconds))
         try:
             going_on = super().handle(conn)
         finally:
