@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import shutil
 from functools import cache
 from itertools import count
 
@@ -142,12 +143,40 @@ def store(tmp_path):
     return Store(tmp_path / "store", now=lambda: f"2013-01-01T00:00:{next(ticks):02}+00:00")
 
 
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory):
+    """Versions that tests asked for, by what they are made of, in a store that no test sees."""
+    return Store(tmp_path_factory.mktemp("shelf")), {}
+
+
 @pytest.fixture
-def blessed(store, content, good_report):
+def taken(store, shelf):
+    """``taken(key, add)``: the id of the version that ``add(store)`` made once for that key; the test has a copy."""
+    kept, versions = shelf
+
+    def take(key, add):
+        if key not in versions:
+            versions[key] = add(kept)
+        version = versions[key]
+        if not (store.versions / version).exists():
+            shutil.copytree(kept.versions / version, store.versions / version, copy_function=shutil.copyfile)
+        return version
+
+    return take
+
+
+@pytest.fixture
+def added(taken, content):
+    """``added(seed)``: the id of a version that no gate has passed."""
+    return lambda seed: taken(seed, lambda store: store.add(**content(seed)))
+
+
+@pytest.fixture
+def blessed(store, added, good_report):
     """``blessed(seed)``: the id of a version that was added and that a gate has passed, against what is current."""
 
     def add(seed, baseline=None):
-        version = store.add(**content(seed))
+        version = added(seed)
         pointer = store.pointer()
         store.write_report(version, good_report(version, baseline or (pointer.current if pointer else None)))
         return version

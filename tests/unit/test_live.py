@@ -71,34 +71,15 @@ def said(caplog):
     return lambda level=logging.ERROR: [record.getMessage() for record in caplog.records if record.levelno == level]
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory, content):
-    """A store of three versions, and their ids; each test has copies of its own."""
-    store = Store(tmp_path_factory.mktemp("prepared") / "store")
-    return store, [store.add(**content(seed)) for seed in range(3)]
-
-
 @pytest.fixture
-def copied(prepared, store):
-    """``copied(version)``: a prepared version in the test's own store; its id."""
-
-    def copy(version):
-        folder = store.versions / version
-        shutil.copytree(prepared[0].versions / version, folder, copy_function=shutil.copyfile)
-        return version
-
-    return copy
-
-
-@pytest.fixture
-def versions(prepared, copied):
+def versions(added):
     """Two versions that no gate has passed yet: ``release`` does that, and promotes."""
-    return [copied(version) for version in prepared[1][:2]]
+    return [added(seed) for seed in range(2)]
 
 
 @pytest.fixture
-def third(prepared, copied):
-    return copied(prepared[1][2])
+def third(added):
+    return added(2)
 
 
 @pytest.fixture

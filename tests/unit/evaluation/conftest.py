@@ -1,6 +1,5 @@
 """Events whose label can be learned, and small real versions: trained, or made of given weights."""
 
-import shutil
 from functools import cache
 from hashlib import sha256
 from itertools import islice
@@ -19,7 +18,6 @@ from service.core.predictor import Predictor
 from service.core.profile import Profiler
 from service.events import Events
 from service.gates import load_contract
-from service.store import Store
 from service.training import Run, train
 
 ORIGINS = ["EWR", "JFK", "a = b", "c: d", "Zürich 机场", ""]
@@ -77,29 +75,6 @@ def write(tmp_path):
 def written(tmp_path_factory):
     """``written(rows, name)``: as ``write`` does, for all tests, none of which may alter the file."""
     return lambda rows, name: write_events(tmp_path_factory.mktemp("events") / name, rows)
-
-
-@pytest.fixture(scope="session")
-def shelf(tmp_path_factory):
-    """Versions that tests asked for, by what they are made of, in a store that no test sees."""
-    return Store(tmp_path_factory.mktemp("shelf")), {}
-
-
-@pytest.fixture
-def taken(store, shelf):
-    """``taken(key, add)``: the id of the version that ``add(store)`` made once for that key; the test has a copy."""
-    kept, versions = shelf
-
-    def take(key, add):
-        if key not in versions:
-            versions[key] = add(kept)
-        version = versions[key]
-        if not (store.versions / version).exists():
-            store.versions.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(kept.versions / version, store.versions / version, copy_function=shutil.copyfile)
-        return version
-
-    return take
 
 
 @pytest.fixture
