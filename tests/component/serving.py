@@ -64,9 +64,9 @@ def is_installed():
     return subprocess.run(command, cwd=gettempdir(), capture_output=True, check=False).returncode == 0
 
 
-def until(condition, *, why, every=0.02):
+def until(condition, *, why, every=0.02, within=WAIT_SECONDS):
     """Wait for something that must come; ``why`` gives what to say if it does not."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, why()
         time.sleep(every)

@@ -50,10 +50,7 @@ def healthy(environ):
 
 def wait_for_its_start(server):
     """``served`` would ask it whether it is ready, without TLS."""
-    deadline = time.monotonic() + START_SECONDS
-    while "answers now" not in server.log.read_text():
-        assert time.monotonic() < deadline, server.log.read_text()
-        time.sleep(0.02)
+    until(lambda: "answers now" in server.log.read_text(), why=server.log.read_text, within=START_SECONDS)
 
 
 @pytest.fixture(scope="module", params=["gevent", "gthread"])
