@@ -1,10 +1,13 @@
 """``python -m service.healthcheck``: exit 0 when the service on this machine is ready, 1 when not.
 
-For a container's HEALTHCHECK: it needs no curl and imports nothing that takes time.
+For a container's HEALTHCHECK: it needs no curl and imports nothing that takes time. What it finds in its own environment
+comes first, and then what the container's first process was started with, which is the service: a platform's start
+command may have set a port that the image knows nothing of.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -16,11 +19,13 @@ from service.errors import ConfigError
 
 TIMEOUT_SECONDS = 9
 
+FIRST_PROCESS = Path("/proc/1/environ")
+
 
 def main() -> int:
     """Ask ``/health`` of the service that the settings describe; the exit code."""
     try:
-        settings = Settings.from_environ()
+        settings = Settings.from_environ(_environ())
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -41,6 +46,15 @@ def main() -> int:
         print(f"{url}: {error}", file=sys.stderr)
         return 1
     return 0 if status == 200 else 1
+
+
+def _environ() -> dict[str, str]:
+    try:
+        first = os.fsdecode(FIRST_PROCESS.read_bytes())
+    except OSError:  # another user's: not in a container of ours
+        first = ""
+    pairs = (each.partition("=") for each in first.split("\0"))
+    return {name: value for name, _, value in pairs if name} | dict(os.environ)
 
 
 def _secure(certificate: Path, key: Path | None) -> urllib.request.HTTPSHandler:

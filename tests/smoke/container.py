@@ -147,7 +147,7 @@ class Tried:
         return None
 
     def health_check(self):
-        """The image's own health check passes on a sound service, and fails where no model is."""
+        """The image's own health check passes on a sound service, however it was started, and fails without a model."""
         kind, *command = inspect(self.service, ".Config.Healthcheck.Test")
         if kind != "CMD":
             return f"it is a {kind}, not a CMD"
@@ -155,6 +155,10 @@ class Tried:
             wait_for_health(port)
             if docker("exec", identity, *command, quiet=True) != 0:
                 return f"{command} says no to a sound service"
+        with self.running(command=["serve"], inside=8080) as (identity, port):
+            wait_for_health(port)
+            if docker("exec", identity, *command, quiet=True) != 0:
+                return f"{command} says no to a sound service that was started as SageMaker does"
         with self.running("--tmpfs", "/var/lib/andon") as (identity, port):
             wait_for(port, "/health/live")
             if docker("exec", identity, *command, quiet=True) == 0:
@@ -211,10 +215,10 @@ class Tried:
             docker("image", "rm", "--force", name, sound, quiet=True)
 
     @contextmanager
-    def running(self, *options):
-        """The service in a container, as its id and the port that its port 8000 is published at."""
+    def running(self, *options, command=(), inside=8000):
+        """The service in a container, as its id and the port that its own one is published at."""
         port = installed.free_port()
-        with container("--publish", f"127.0.0.1:{port}:8000", *options, self.service) as identity:
+        with container("--publish", f"127.0.0.1:{port}:{inside}", *options, self.service, *command) as identity:
             yield identity, port
 
 

@@ -4,6 +4,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,8 @@ def serving(status, body=b"{}", *, host="127.0.0.1", raw=None):
 def check(monkeypatch):
     """``check(port, host)``: the exit code of a healthcheck whose environment says so."""
 
+    monkeypatch.setattr(healthcheck, "FIRST_PROCESS", Path("/nowhere"))
+
     def run(port, host="127.0.0.1"):
         monkeypatch.setenv("ANDON_HOST", host)
         monkeypatch.setenv("ANDON_PORT", str(port))
@@ -69,6 +72,19 @@ def test_a_service_that_is_not_ready_is_not_healthy_and_says_why(check, capsys, 
         assert check(server.server_port) == 1
     assert f"{status}: " in (errors := capsys.readouterr().err)
     assert "no version was promoted" in errors
+
+
+def test_what_the_first_process_was_started_with_counts_where_the_own_environment_says_nothing(
+    check, monkeypatch, tmp_path
+):
+    with serving(200) as server, serving(503) as other:
+        first = f"PATH=/bin\0SAGEMAKER_BIND_TO_PORT={server.server_port}\0\0".encode()
+        (tmp_path / "environ").write_bytes(first)
+        monkeypatch.setattr(healthcheck, "FIRST_PROCESS", tmp_path / "environ")
+        assert check(other.server_port) == 1
+        monkeypatch.delenv("ANDON_PORT")
+        assert healthcheck.main() == 0
+    assert (server.paths, other.paths) == (["/health"], ["/health"])
 
 
 def test_a_status_of_success_that_is_not_200_is_not_healthy(check):
