@@ -1,8 +1,8 @@
 """``python -m service.healthcheck``: exit 0 when the service on this machine is ready, 1 when not.
 
-For a container's HEALTHCHECK: it needs no curl and imports nothing that takes time. What it finds in its own environment
-comes first, and then what the container's first process was started with, which is the service: a platform's start
-command may have set a port that the image knows nothing of.
+For a container's HEALTHCHECK: it needs no curl and imports nothing that takes time. Its own environment comes first,
+and then what the container's first process was started with, which is the service: a platform's start command may have
+set a port that the image knows nothing of.
 """
 
 from __future__ import annotations

@@ -64,7 +64,8 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
         guards.append(Tokens(tokens, admin_tokens, render=render, probe=settings.health_route))
     nowhere = Nowhere(app.wsgi_app, app.url_map, render)
     shortcut = Shortcut(nowhere, plane, paths=_predict_paths(settings))
-    app.wsgi_app = Front(shortcut, guards=guards, observers=audience.observers)  # type: ignore[method-assign]
+    front = Front(shortcut, app.url_map, guards=guards, observers=audience.observers)
+    app.wsgi_app = front  # type: ignore[method-assign]
     if isinstance(model, LiveModel):
         model.start(wait=min(START_SECONDS, settings.timeout / 3))  # without a model by then, /health says why
     return app

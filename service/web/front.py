@@ -12,7 +12,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from service.web.calls import CURRENT, KEY, Call
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map
+
+from service.web.calls import CURRENT, KEY, UNMATCHED, Call
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +43,21 @@ class Front:
     """A WSGI application around the whole of another one.
 
     Args:
+        paths: the application's rules, for the route of what a guard refuses; of all else, whoever answers it notes it.
         guards: asked in this order, until one refuses.
         observers: told in this order.
     """
 
     def __init__(
-        self, application: Application, *, guards: Sequence[Guard] = (), observers: Sequence[Observer] = ()
+        self,
+        application: Application,
+        paths: Map,
+        *,
+        guards: Sequence[Guard] = (),
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.application = application
+        self._paths = paths
         self._guards = tuple(guards)
         self._observers = tuple(observers)
 
@@ -66,12 +76,20 @@ class Front:
             for guard in self._guards:
                 refusal = guard.refuse(call)
                 if refusal is not None:
+                    call.route = self._route_of(environ)
                     return refusal(environ, start)
             return self.application(environ, start)
         finally:
             call.seconds = time.perf_counter() - call.started
             tell(self._observers, call)
             CURRENT.reset(before)
+
+    def _route_of(self, environ: dict[str, Any]) -> str:
+        try:
+            rule, _ = self._paths.bind_to_environ(environ).match(return_rule=True)
+        except HTTPException:  # none, or none for this method
+            return UNMATCHED
+        return rule.rule
 
 
 def tell(observers: Sequence[Observer], call: Call) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+from werkzeug.routing import Map
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
@@ -24,17 +25,18 @@ class Kept:
 
 
 class Refusing:
-    """A guard that refuses one path."""
+    """A guard that refuses some paths."""
 
     def refuse(self, call):
-        return Response("no", status=401) if call.environ["PATH_INFO"] == "/secret" else None
+        secret = ("/secret", "/docs", "/v1/models/m")
+        return Response("no", status=401) if call.environ["PATH_INFO"] in secret else None
 
 
 @pytest.fixture
 def seen(app, monkeypatch):
     """The calls of an application that an observer is told of."""
     kept = Kept()
-    front = Front(app.wsgi_app.application, guards=[Refusing()], observers=[kept])
+    front = Front(app.wsgi_app.application, app.url_map, guards=[Refusing()], observers=[kept])
     monkeypatch.setattr(app, "wsgi_app", front)
     return kept.calls
 
@@ -54,6 +56,9 @@ def test_the_answer_bears_the_requests_id(client):
         ("GET", "/health/live", None, "/health/live", 200, 0),
         ("GET", "/nowhere", None, UNMATCHED, 404, 0),
         ("GET", "/secret", None, UNMATCHED, 401, 0),
+        ("GET", "/docs", None, "/docs", 401, 0),
+        ("GET", "/v1/models/m", None, "/v1/models/<name>", 401, 0),
+        ("POST", "/docs", None, UNMATCHED, 401, 0),
     ],
 )
 def test_an_observer_is_told_of_every_request(client, seen, method, path, body, route, status, rows):
@@ -79,7 +84,7 @@ def test_what_an_observer_raises_spoils_no_answer(app, client, caplog, monkeypat
             raise RuntimeError("the observer broke")
 
     kept = Kept()
-    monkeypatch.setattr(app, "wsgi_app", Front(app.wsgi_app.application, observers=[Broken(), kept]))
+    monkeypatch.setattr(app, "wsgi_app", Front(app.wsgi_app.application, app.url_map, observers=[Broken(), kept]))
     with caplog.at_level(logging.ERROR, logger="service.web.front"):
         assert client.get("/health/live").status_code == 200
     assert "not observed" in caplog.text
@@ -93,5 +98,5 @@ def test_an_application_that_raises_is_observed_as_500():
 
     kept = Kept()
     with pytest.raises(RuntimeError, match="broken"):
-        Client(Front(broken, observers=[kept])).get("/")
+        Client(Front(broken, Map(), observers=[kept])).get("/")
     assert [call.status for call in kept.calls] == [500]
