@@ -16,7 +16,7 @@ import sys
 import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from zipfile import ZipFile
 
@@ -210,6 +210,10 @@ class Tried:
             identity = inspect(name, ".Id")
             if identity == self.service:
                 return "the damaged image is the sound one"
+            with replace(self, service=identity).running() as (container_id, port):
+                wait_for(port, "/health/live")
+                if "weights.npy" not in (said := logs(container_id)):  # else nothing came up for another reason
+                    return f"its log does not say that the weights are not what they should be:\n{said}"
             return "it exited with 0" if self.compose_up(identity) is None else None
         finally:
             docker("image", "rm", "--force", name, sound, quiet=True)

@@ -74,10 +74,13 @@ def summarise(report):
     """Put the gate's table into the job's summary on GitHub."""
     if not (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
         return
-    lines = ["| gate | metric | value | |", "|---|---|---|---|"]
+    lines = ["| gate | metric | of | value | bound | |", "|---|---|---|---|---|---|"]
     for check in json.loads(report.read_text(encoding="utf-8"))["checks"]:
         verdict = "waived" if check.get("waived") else "passed" if check["passed"] else "**failed**"
-        lines.append(f"| {check['gate']} | {check['metric']} | {check['value']} | {verdict} |")
+        low, high = check["bound"]["low"], check["bound"]["high"]
+        bound = " ".join(f"{sign} {end}" for sign, end in (("from", low), ("to", high)) if end is not None)
+        cells = (check["gate"], check["metric"], check["slice"] or "all", check["value"], bound, verdict)
+        lines.append(f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in cells)} |")
     with open(summary, "a", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n\n")
 

@@ -512,6 +512,15 @@ def test_what_a_first_release_waives_is_only_waived_in_a_first_release(put):
 REASONS = [FIRST_RELEASE, BREAKING_ALLOWED, FEW_ROWS_ALLOWED, NEW_FIELD]
 
 
+def test_the_reasons_for_a_waiver_are_those_that_stored_reports_give():
+    assert REASONS == [
+        "first release",
+        "the contract allows breaking changes",
+        "the contract allows few rows",
+        "the baseline has no such field",
+    ]
+
+
 def test_no_line_is_waived_but_those_that_a_gate_waives_and_for_no_other_reason(subtests):
     """With a value that fails and without one: all lines at once, which names those that are not; then the others."""
     for document, reason, known in product((WHOLE, FIRST), (*REASONS, "we know", " ", "First release"), (True, False)):
