@@ -12,7 +12,11 @@ import sys
 
 def main():
     """Print a line for each job, and return the exit code."""
-    results = {name: job["result"] for name, job in json.loads(os.environ.get("NEEDS") or "{}").items()}
+    try:
+        results = {name: job["result"] for name, job in json.loads(os.environ.get("NEEDS") or "{}").items()}
+    except (ValueError, LookupError, TypeError, AttributeError):  # not JSON, or not of this form
+        print("the line stopped: NEEDS names no results of jobs")
+        return 1
     for name, result in results.items():
         print(f"{name}: {result}")
     stopped = [name for name, result in results.items() if result != "success"]

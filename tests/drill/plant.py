@@ -13,6 +13,7 @@ stages, and that of the defects if none was left out.
 import argparse
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -42,6 +43,22 @@ PRODUCTS = {"unit": "andon-*.whl", "gate": "model", "image": "images.json"}
 UNREAD = ("Dockerfile", "docker-compose.yml")
 """No unit or component test reads these: with a defect in them alone, what the control made of those stages holds."""
 
+WITNESSES = (
+    r"^(?:SUB)?FAILED.*?(tests/\S+?\.py::\w+)",  # pytest
+    r"^\S*?(\w+\.py:\d+:\d+: \w+ .*)",  # flake8
+    r"^\S*?(\w+\.py:\d+: error: .*)",  # mypy
+    r"^(.*) BROKEN",  # import-linter
+    r"^(error\[[\w-]+\]: .*)",  # zizmor
+    r"(\w+\.[ch]:\d+:\d+: error: .*)",  # the C compiler
+    r"^\w+: (.*: FAILED: .*)",  # a step of image or container
+    r"^(\w+: FAILED: .*)",  # the smoke test
+    r"^(\w+Error: .*)",
+)
+"""The line that says what was found, by who says it."""
+
+MOST_WITNESS = 120
+"""Characters of it in the table."""
+
 TOGETHER = ("lint", "unit")
 """Defects that should stop at these can be planted side by side; later stages load or time the machine."""
 
@@ -52,13 +69,16 @@ class Run:
 
     Attributes:
         stages: seconds of each stage that ran, in order; what was taken from the control is not among them.
-        stopped: the stage that failed, ``None`` if all passed.
+        stopped: the stage that failed, ``None`` if all passed. One whose environment could not even be made has looked
+            at nothing, and is no stage that stopped anything.
+        witness: what of the stage failed: a test, a linter's finding, a step.
         after: what there is of later stages: there must be nothing.
         log: all that was printed.
     """
 
     stages: dict[str, float]
     stopped: str | None
+    witness: str
     after: tuple[str, ...]
     seconds: float
     log: str
@@ -84,6 +104,7 @@ def main(arguments=None):
                 return 1
             drill.passed = Path(folder, "control", "dist")
         runs = drill.run_all(planted)
+        drill.remove_images()
     runs += judge([defect for defect in defects if "edit" not in defect])
     tables = {"control": control_table(control)} if control else {}
     tables["drill"] = drill_table(runs)
@@ -137,11 +158,11 @@ def chosen(options):
     return defects
 
 
-def stages():
-    """The stages of ``tox -m line``, in their order."""
+def stages(label="line"):
+    """The stages of ``tox -m LABEL``, in their order."""
     config = ConfigParser(interpolation=None)
     config.read(ROOT / "tox.ini", encoding="utf-8")
-    (line,) = (text for text in config["tox"]["labels"].splitlines() if text.startswith("line ="))
+    (line,) = (text for text in config["tox"]["labels"].splitlines() if text.startswith(f"{label} ="))
     return line.partition("=")[2].replace(",", " ").split()
 
 
@@ -202,9 +223,15 @@ class Drill:
             "PYTEST_ADDOPTS": shlex.join(["--exitfirst", "--keep-duplicates", *nearest]),
             "MYPY_CACHE_DIR": str(self._folder / f"mypy-{place}"),
             "ANDON_STAGES": str(journal),
-            "ANDON_IMAGE": f"andon-drill-{place}",
-            "ANDON_SMOKE_IMAGE": f"andon-drill-{place}-smoke",
+            **images(place),
         }
+
+    def remove_images(self):
+        """Those that lines have built here."""
+        names = [name for place in range(self._at_once) for name in images(place).values()]
+        if shutil.which("docker"):
+            command = ["docker", "image", "rm", "--force", *names]
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
     def _run(self, name, edits, place, cores):
         tree, journal = self._folder / name, self._folder / f"{name}.stages"
@@ -232,12 +259,15 @@ class Drill:
         entries = [json.loads(one) for one in journal.read_text().splitlines()] if journal.exists() else []
         passed = {one["stage"]: one["seconds"] for one in entries if one["verdict"] == "passed"}
         asked = self._line if which[0] == "-m" else which[1].split(",")
-        # The first that did not pass: it failed, or could not even be set up, as with a wheel that can't be built.
         stopped = next((stage for stage in asked if stage not in passed), None) if done.returncode else None
+        after = self._after(stopped, tree, entries)
+        if stopped and not any(one["stage"] == stopped for one in entries):
+            stopped = f"before {stopped}, which could not be set up"
         run = Run(
             stages={one["stage"]: one["seconds"] for one in entries},
             stopped=stopped,
-            after=self._after(stopped, tree, entries),
+            witness=witness(done.stdout),
+            after=after,
             seconds=seconds,
             log=done.stdout,
         )
@@ -259,6 +289,19 @@ class Drill:
         return (*ran, *made)
 
 
+def images(place):
+    """The names of the images that are built there."""
+    return {"ANDON_IMAGE": f"andon-drill-{place}", "ANDON_SMOKE_IMAGE": f"andon-drill-{place}-smoke"}
+
+
+def witness(log):
+    """What failed, by the first line of a log that says so; nothing where none does."""
+    lines = log.splitlines()
+    found = (re.search(pattern, line) for pattern in WITNESSES for line in lines)
+    first = next((match[1] for match in found if match), "")
+    return first if len(first) <= MOST_WITNESS else f"{first[:MOST_WITNESS]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def judge(defects):
     """Make and judge the defective models: the gate that stopped each, and whether it could be promoted."""
     if not defects:
@@ -267,8 +310,16 @@ def judge(defects):
     for defect, judged in zip(defects, judge_models.judge_all([one["name"] for one in defects]), strict=True):
         stopped = defect["stage"] if judged.as_it_should else ", ".join(judged.verdict.gates) or None
         after = () if judged.verdict.refused else ("promoted",)
-        log = "\n".join(judged.verdict.lines)
-        runs.append((defect, Run(stages={}, stopped=stopped, after=after, seconds=judged.seconds, log=log)))
+        lines = judged.verdict.lines
+        run = Run(
+            stages={},
+            stopped=stopped,
+            witness=lines[0] if lines else "",
+            after=after,
+            seconds=judged.seconds,
+            log="\n".join(lines),
+        )
+        runs.append((defect, run))
     return runs
 
 
@@ -305,8 +356,9 @@ def nearest_tests(tree, edits):
             folder = tree.joinpath("tests", "unit", *path.parts[1:-1])
             mirrors = (folder / f"test_{path.stem}.py", folder, folder.parent)
             found.append(str(next(mirror for mirror in mirrors if mirror.exists())))
-        elif path.parts[0] == ".github":
-            found.append(str(tree / "tests" / "unit" / "test_workflows.py"))
+        elif path.parts[0] in (".github", "tools"):
+            name = "test_workflows.py" if path.parts[0] == ".github" else "test_tools.py"
+            found.append(str(tree / "tests" / "unit" / name))
     return found
 
 
@@ -326,20 +378,30 @@ def say(name, stage, run):
 
 
 def control_table(control):
-    """The stages and their seconds."""
+    """The stages and their seconds, and how long the commit stage takes of them."""
+    commit = sum(control.stages[stage] for stage in stages("commit"))
     rows = [f"| `{stage}` | {seconds:.0f} |" for stage, seconds in control.stages.items()]
-    return "\n".join(["| stage | seconds |", "|---|---|", *rows, f"| all | {control.seconds:.0f} |"])
+    sums = [f"| commit stage | {commit:.0f} |", f"| all | {control.seconds:.0f} |"]
+    return "\n".join(["| stage | seconds |", "|---|---|", *rows, *sums])
 
 
 def drill_table(runs):
     """Every defect, where it should be stopped, where it was, and what ran after."""
-    head = ["| defect | kind | should stop at | stopped at | seconds | ran after it |", "|---|---|---|---|---|---|"]
+    head = ("defect", "kind", "should stop at", "stopped at", "by", "seconds", "ran after it")
     rows = [
-        f"| {defect['name']}: {defect['what']} | {defect['kind']} | {defect['stage']} | {run.stopped or '**nowhere**'} "
-        f"| {run.seconds:.0f} | {', '.join(run.after) or 'nothing'} |"
+        (
+            f"{defect['name']}: {defect['what']}",
+            defect["kind"],
+            defect["stage"],
+            run.stopped or "**nowhere**",
+            f"`{run.witness}`" if run.witness else "",
+            f"{run.seconds:.0f}",
+            ", ".join(run.after) or "nothing",
+        )
         for defect, run in runs
     ]
-    return "\n".join([*head, *rows])
+    lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in (head, *rows)]
+    return "\n".join(["| " + lines[0] + " |", "|---" * len(head) + "|", *(f"| {line} |" for line in lines[1:])])
 
 
 def write(**tables):
