@@ -9,7 +9,7 @@ from itertools import count
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from service.artefact import WEIGHTS, Golden
 from service.core.columnar import COLUMN_TYPES, hash_columns
@@ -20,10 +20,11 @@ from service.core.profile import Profiler
 from service.gates import ALWAYS, Check, Report
 from service.store import Store
 
-# No deadline, no database, no chance: a unit test gives the same verdict every time. (By night, `tox -e unit --
+# No clock, no database, no chance: a unit test gives the same verdict every time. (By night, `tox -e unit --
 # --hypothesis-profile=thorough` looks at twenty times as many examples, others each time.)
-settings.register_profile("andon", deadline=None, derandomize=True, database=None, max_examples=25)
-settings.register_profile("thorough", deadline=None, database=None, max_examples=500, print_blob=True)
+UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "database": None}
+settings.register_profile("andon", **UNTIMED, derandomize=True, max_examples=25)
+settings.register_profile("thorough", **UNTIMED, max_examples=500, print_blob=True)
 settings.load_profile("andon")
 
 
