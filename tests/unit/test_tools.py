@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import cache
 from hashlib import sha256
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -19,39 +20,48 @@ from service import __version__
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
 
-@pytest.fixture
-def copied(tmp_path):
-    """``copied(name)``: the path of a tool's copy; what it takes for the checkout is ``tmp_path``."""
-
-    def copy(name):
-        path = tmp_path / "tools" / f"{name}.py"
-        path.parent.mkdir(exist_ok=True)
-        return Path(shutil.copyfile(TOOLS / path.name, path))
-
-    return copy
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """What the tools take for the checkout: a folder with themselves. Tests clear what they leave in it."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "tools").mkdir()
+    for name in ("verdict", "publish", "carry", "check_changelog", "check_requirements"):
+        shutil.copyfile(TOOLS / f"{name}.py", folder / "tools" / f"{name}.py")
+    return folder
 
 
-@pytest.fixture
-def tool(copied, monkeypatch):
-    """``tool(name)``: such a copy, imported."""
-    monkeypatch.setattr(sys, "path", [*sys.path])  # one of them puts its checkout there
+@pytest.fixture(scope="module")
+def tool(checkout):
+    """``tool(name)``: one of them, imported."""
 
+    @cache
     def load(name):
-        spec = spec_from_file_location(name, copied(name))
+        before = [*sys.path]  # one of them puts its checkout there
+        spec = spec_from_file_location(name, checkout / "tools" / f"{name}.py")
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
+        sys.path[:] = before
         return module
 
     return load
 
 
-def program(path, *arguments):
-    return subprocess.run([sys.executable, path, *arguments], capture_output=True, text=True, check=False)
+@pytest.fixture
+def program(checkout):
+    """``program(name, *arguments)``: one of them, run; the process when it has ended."""
+
+    def run(name, *arguments):
+        command = [sys.executable, checkout / "tools" / f"{name}.py", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
 
 
 @pytest.fixture
-def dist(tmp_path):
-    folder = tmp_path / "dist"
+def dist(checkout):
+    """``dist/``, with nothing in it."""
+    folder = checkout / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder
 
@@ -94,14 +104,14 @@ def test_the_line_has_stopped_when_no_job_is_named(verdict, tool, monkeypatch, c
     assert capsys.readouterr().out == 3 * "the line stopped: no job is named in NEEDS\n"
 
 
-def test_the_line_has_stopped_when_nobody_can_read_how_its_jobs_ended(verdict, copied, monkeypatch, capsys, subtests):
+def test_the_line_has_stopped_when_nobody_can_read_how_its_jobs_ended(verdict, program, monkeypatch, capsys, subtests):
     jobs = [f'{{"lint": {job}}}' for job in ("{}", '"success"', "null", "[]")]
     for needs in ("{", "null", "[]", "1", '"lint"', *jobs):
         with subtests.test(needs=needs):
             assert verdict(needs) == 1
             assert capsys.readouterr().out == "the line stopped: NEEDS names no results of jobs\n"
     monkeypatch.setenv("NEEDS", "{")
-    done = program(copied("verdict"))
+    done = program("verdict")
     assert (done.returncode, done.stderr) == (1, "")
 
 
@@ -115,20 +125,19 @@ COMMIT = "5990b2cdb0a1"
 # As far as publish.py needs it, in one process. An archive is lines of ids; only who is logged in may push.
 DOCKER = r"""#!/bin/sh
 cd "${0%/*}" || exit 3
-holds() { while read -r one; do [ "$one" != "$2" ] || return 0; done < "$1"; return 1; }
-copy() { while read -r one; do printf '%s\n' "$one"; done; }
+lines() { [ ! -e "$1" ] || while read -r one; do printf '%s\n' "$one"; done < "$1"; }
+holds() { [ -e "$1" ] && while read -r one; do [ "$one" != "$2" ] || return 0; done < "$1"; return 1; }
 printf '%s\n' "$*" >> calls
 holds broken "$*" && exit 1
 case "$*" in
-    "load --input "*) copy < "$3" >> images ;;
-    "image ls --all --quiet --no-trunc") copy < images ;;
-    "image inspect "*" --format {{json .Config.Labels}}") holds images "$3" && copy < labels ;;
-    "image inspect "*" --format {{json .RepoDigests}}")
-        holds images "$3" || exit 1
+    "load --input "*) [ -e "$3" ] && lines "$3" >> images ;;
+    "image ls --all --quiet --no-trunc") lines images ;;
+    "image inspect "*" --format {{json .Config.Labels}}") holds images "$3" && lines labels ;;
+    "image inspect "*" --format {{json .RepoDigests}}") holds images "$3" && lines digests | {
         comma=
         printf '['
-        while read -r one; do printf '%s"%s"' "$comma" "$one"; comma=,; done < digests
-        printf ']\n' ;;
+        while read -r one; do printf '%s"%s"' "$comma" "$one"; comma=,; done
+        printf ']\n'; } ;;
     "login "*" --username "*" --password-stdin") read -r password; echo "$password" > password; echo "$2" > login ;;
     "logout "*) ! holds login "$2" || : > login ;;
     "tag "*) holds images "$2" && echo "$2 $3" >> tagged ;;
@@ -146,24 +155,26 @@ esac
 
 
 class Docker:
-    """What was asked of it, what it was told, and what the registry holds now."""
+    """What was asked of it, what it was told, and what the registry holds now: lines of files."""
 
     def __init__(self, folder):
         self._folder = folder
 
     def reset(self):
         """An engine and a registry without any image; nobody is logged in."""
-        (self._folder / "forgets").unlink(missing_ok=True)
-        self.write(**dict.fromkeys(("calls", "broken", "images", "tagged", "login", "registry", "digests"), ""))
+        for path in self._folder.iterdir():
+            if path.name != "docker":
+                path.unlink()
         self.write(digest=DIGEST, labels=json.dumps({"org.opencontainers.image.revision": COMMIT}))
 
     def write(self, **files):
-        """Files of its state: lines, but for ``forgets``, which makes it lose its digests whenever it pushes."""
+        """``broken`` is a call that ends with 1; with ``forgets``, what it pushes has no digest but the last."""
         for name, text in files.items():
-            (self._folder / name).write_text(text + "\n" if text else "")
+            (self._folder / name).write_text(f"{text}\n")
 
     def lines(self, name):
-        return (self._folder / name).read_text().splitlines()
+        path = self._folder / name
+        return path.read_text().splitlines() if path.exists() else []
 
     def called(self, command):
         return any(call.split()[0] == command for call in self.lines("calls"))
@@ -174,14 +185,19 @@ class Docker:
         return dict(line.split() for line in self.lines("registry"))
 
 
-@pytest.fixture
-def docker(tmp_path, monkeypatch):
-    folder = tmp_path / "bin"
+@pytest.fixture(scope="module")
+def engine(checkout):
+    folder = checkout / "bin"
     folder.mkdir()
     (folder / "docker").write_text(DOCKER)
     (folder / "docker").chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder), prepend=":")
-    docker = Docker(folder)
+    return folder
+
+
+@pytest.fixture
+def docker(engine, monkeypatch):
+    monkeypatch.setenv("PATH", str(engine), prepend=":")
+    docker = Docker(engine)
     docker.reset()
     return docker
 
@@ -194,11 +210,10 @@ def line(dist, docker, monkeypatch):
     monkeypatch.setenv("GITHUB_OUTPUT", str(dist / "outputs"))
 
     def leave():
-        shutil.rmtree(dist)
-        dist.mkdir()
         (dist / "images.json").write_text(json.dumps({"service": SERVICE, "smoke": SMOKE}))
         (dist / "sbom.cdx.json").write_text(json.dumps({"metadata": {"component": {"version": SERVICE}}}))
         (dist / "images.tar").write_text(f"{SERVICE}\n{SMOKE}\n")
+        (dist / "outputs").unlink(missing_ok=True)
         docker.reset()
 
     leave()
@@ -211,8 +226,7 @@ def pushed(line, docker):
 
     def leave():
         line()
-        docker.write(images=f"{SERVICE}\n{SMOKE}", login="ghcr.io")
-        docker.write(registry=f"{NAME}:{COMMIT} {SERVICE}", digests=f"{NAME}@{DIGEST}")
+        docker.write(images=SERVICE, login="ghcr.io", registry=f"{NAME}:{COMMIT} {SERVICE}", digests=f"{NAME}@{DIGEST}")
 
     leave()
     return leave
@@ -233,14 +247,14 @@ def publish(tool, line):
 
 
 @pytest.fixture
-def version(tmp_path, copied):
+def version(checkout, monkeypatch):
     """``version(text)``: the checkout is one of that version, and its changelog has the section."""
-    copied("check_changelog")
-    (tmp_path / "service").mkdir()
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # another version's, of the same second, would be taken for its
+    (checkout / "service").mkdir(exist_ok=True)
 
     def write(text):
-        (tmp_path / "service" / "__init__.py").write_text(f"__version__ = {text!r}\n")
-        (tmp_path / "CHANGELOG.md").write_text(CHANGELOG.replace("[1.2.0]", f"[{text}]", 1))
+        (checkout / "service" / "__init__.py").write_text(f"__version__ = {text!r}\n")
+        (checkout / "CHANGELOG.md").write_text(CHANGELOG.replace("[1.2.0]", f"[{text}]", 1))
 
     return write
 
@@ -258,10 +272,10 @@ def failed(ended):
 
 @pytest.mark.usefixtures("line")
 def test_what_was_tested_is_pushed_under_its_commit_and_the_login_is_left_to_the_attestations(
-    copied, docker, version, dist
+    program, docker, version, dist
 ):
     version("1.2.0")
-    done = program(copied("publish"), "push", "ghcr.io/Owner/Andon", "v1.2.0")
+    done = program("publish", "push", "ghcr.io/Owner/Andon", "v1.2.0")
     assert (done.returncode, done.stderr) == (0, "")
     assert docker.registry == {f"{NAME}:{COMMIT}": SERVICE}
     assert docker.lines("login") == ["ghcr.io"]
@@ -311,8 +325,9 @@ def test_what_was_not_tested_is_not_pushed(publish, docker, line, dist, subtests
     for name, content in UNTESTED:
         with subtests.test(name=name, content=content):
             line()
-            (dist / name).unlink()
-            if content is not None:
+            if content is None:
+                (dist / name).unlink()
+            else:
                 (dist / name).write_bytes(content)
             assert failed(publish("push", NAME, "main"))
             assert docker.registry == {}
@@ -353,8 +368,11 @@ def test_without_a_password_of_ours_the_login_is_somebody_else_s(publish, docker
     assert docker.lines("login") == ["ghcr.io"]
 
 
+BRANCHES = {"main": "main", "feature/a b": "feature-a-b", "1.2.0": "1.2.0", "a-v1.2.0": "a-v1.2.0"}
+
+
 def test_a_branch_is_named_as_it_is_called_and_never_latest(publish, docker, pushed, subtests):
-    for branch, tag in (("main", "main"), ("feature/a b", "feature-a-b"), ("a-v1.2.0", "a-v1.2.0")):
+    for branch, tag in BRANCHES.items():
         with subtests.test(branch=branch):
             pushed()
             assert publish("name", "ghcr.io/Owner/Andon", branch) == (0, None)
@@ -435,11 +453,13 @@ def test_naming_that_fails_leaves_no_password_behind(publish, docker, pushed, di
             assert publish("name", NAME, "main") == (1, f"publish: FAILED: docker {broken.split()[0]} ended with 1")
             assert list(docker.registry) == [f"{NAME}:{COMMIT}"]
             assert not docker.lines("login")
-    with subtests.test("no images.json"):
-        pushed()
-        (dist / "images.json").unlink()
-        assert failed(publish("name", NAME, "main"))
-        assert not docker.lines("login")
+    for content in ("", '{"service": null}', '{"service": "--help"}'):
+        with subtests.test(content=content):
+            pushed()
+            (dist / "images.json").write_text(content)
+            assert failed(publish("name", NAME, "main"))
+            assert docker.lines("calls") == ["logout ghcr.io"]
+            assert not docker.lines("login")
 
 
 @pytest.mark.usefixtures("pushed")
@@ -470,13 +490,13 @@ def carry(tool, dist, tmp_path, monkeypatch):
     """``carry(wheel)``: the tool, where that is the wheel that Andon was installed from, as pip notes it (PEP 610)."""
 
     def installed_from(wheel):
-        noted = tmp_path / "site" / "andon-1.2.0.dist-info"
-        noted.mkdir(parents=True)
+        noted = tmp_path / "andon-1.2.0.dist-info"
+        noted.mkdir()
         (noted / "direct_url.json").write_text(json.dumps({"url": wheel.as_uri(), "archive_info": {}}))
-        monkeypatch.syspath_prepend(noted.parent)
-        for path in ("model/store/current.json", "images.json", "images.tar", "andon-1.1.0-py3.whl", "sbom.cdx.json"):
-            (dist / path).parent.mkdir(parents=True, exist_ok=True)
-            (dist / path).write_text(path)
+        monkeypatch.syspath_prepend(tmp_path)
+        (dist / "model").mkdir()
+        for name in ("model/x.json", "images.json", "images.tar", "andon-1.1.0-py3.whl", "sbom.cdx.json"):
+            (dist / name).write_text(name)
         wheel.parent.mkdir(exist_ok=True)
         wheel.write_text("the wheel that was tested")
         return tool("carry").main
@@ -564,32 +584,34 @@ FAULTS = [
     ("- A tool.", "", "`### Added` is empty"),
     ("- A tool.", "- A tool.\n\n### Added\n\n- Another.", "`### Added` is there twice"),
     ("### Changed\n\n- Predictions are unchanged.", "", "## [1.2.0] - 2026-03-01: has no section"),
-    ("Predictions are unchanged", "Faster", "## [1.2.0] - 2026-03-01: does not say whether predictions changed"),
+    ("Predictions are unchanged", "Its form changed", "[1.2.0] - 2026-03-01: does not say whether predictions changed"),
     ("[1.2.0]", "[1.1.0]", "1.1.0 stands below 1.1.0, and is not older by SemVer"),
     ("[1.1.0]", "[1.10.0]", "1.10.0 stands below 1.2.0, and is not older by SemVer"),
 ]
 
 
-def test_a_changelog_with_any_fault_is_refused(tool, tmp_path, capsys, subtests):
+def test_a_changelog_with_any_fault_is_refused(tool, checkout, capsys, subtests):
     main = tool("check_changelog").main
-    (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
+    path = checkout / "CHANGELOG.md"
+    path.write_text(CHANGELOG)
     assert main([]) == 0
     capsys.readouterr()
     for part, instead, fault in FAULTS:
         with subtests.test(fault=fault):
-            (tmp_path / "CHANGELOG.md").write_text(CHANGELOG.replace(part, instead, 1))
+            path.write_text(CHANGELOG.replace(part, instead, 1))
             assert main([]) == 1
             assert fault in capsys.readouterr().out
 
 
-def test_a_release_has_the_package_s_version_and_a_section_of_its_own(tool, tmp_path, capsys):
+def test_a_release_has_the_package_s_version_and_a_section_of_its_own(tool, checkout, capsys):
     main = tool("check_changelog").main
-    (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
+    path = checkout / "CHANGELOG.md"
+    path.write_text(CHANGELOG)
     assert main(["--release", f"v{__version__}"]) == 1
     assert capsys.readouterr().out == f"CHANGELOG.md: has no section with a date for v{__version__}\n"
     assert main(["--release", "v1.2.0"]) == 1
     assert capsys.readouterr().out == f"CHANGELOG.md: the tag v1.2.0 is not v{__version__}, the package's version\n"
-    (tmp_path / "CHANGELOG.md").write_text(CHANGELOG.replace("[1.2.0]", f"[{__version__}]").replace("1.1.0", "0.0.1"))
+    path.write_text(CHANGELOG.replace("[1.2.0]", f"[{__version__}]").replace("1.1.0", "0.0.1"))
     assert main(["--release", f"v{__version__}"]) == 0
 
 
@@ -598,9 +620,9 @@ def test_versions_are_ordered_as_semver_orders_them(tool):
     module = tool("check_changelog")
     pre = ("alpha", "alpha.1", "alpha.beta", "beta", "beta.2", "beta.11", "rc.1")
     versions = [*(f"1.0.0-{word}" for word in pre), "1.0.0", "2.0.0", "2.1.0", "2.1.1"]
-    shuffled = Random(1).sample(versions, len(versions))
-    key = lambda text: module.order(module.RELEASED.fullmatch(f"[{text}] - 2026-01-01"))  # noqa: E731 - said once
-    assert sorted(shuffled, key=key) == versions
+    headings = [f"[{version}] - 2026-01-01" for version in versions]
+    matches = [module.RELEASED.fullmatch(heading) for heading in Random(1).sample(headings, len(headings))]
+    assert [match["version"] for match in sorted(matches, key=module.order)] == versions
 
 
 # The requirements
@@ -626,22 +648,21 @@ UNPINNED = [
 ]
 
 
-def test_requirements_that_are_not_pinned_hashed_and_compiled_are_refused(tool, tmp_path, capsys, subtests):
+def test_requirements_that_are_not_pinned_hashed_and_compiled_are_refused(tool, checkout, capsys, subtests):
     main = tool("check_requirements").main
-    folder = tmp_path / "requirements"
+    folder = checkout / "requirements"
     folder.mkdir()
-
-    def write(files):
-        for path in folder.iterdir():
-            path.unlink()
-        for name, text in files.items():
-            if text is not None:
-                (folder / name).write_text(text)
-
-    write(PINNED)
+    for name, text in PINNED.items():
+        (folder / name).write_text(text)
     assert main() == 0  # and what is a constraint, or needed by something else, is not missed
     for name, text, fault in UNPINNED:
         with subtests.test(fault=fault):
-            write({**PINNED, name: text})
+            path = folder / name
+            path.unlink(missing_ok=True)
+            if text is not None:
+                path.write_text(text)
             assert main() == 1
             assert fault in capsys.readouterr().out
+            path.unlink(missing_ok=True)
+            if name in PINNED:
+                path.write_text(PINNED[name])
