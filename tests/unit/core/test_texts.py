@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.columnar import column_of
-from service.core.texts import Parts, Text
+from service.core.texts import CodedText, Parts, Text
 from service.kernels.csv import TextColumn
 from service.kernels.library import ALL_SET, Bitmap
 from service.kernels.text import NotAValue
@@ -50,3 +50,11 @@ def test_a_column_of_csv_keeps_what_is_known_of_it_and_is_judged_where_it_may_be
     with pytest.raises(NotAValue) as caught:
         Text.of_csv(TextColumn(**column, valid=ALL_SET, n_missing=0))
     assert caught.value.row == 1
+
+
+def test_of_a_text_nothing_is_missing_where_nothing_else_is_said():
+    begins, ends = np.array([0, 1], dtype=np.int32), np.array([1, 3], dtype=np.int32)
+    text = Text(begins=begins, ends=ends, data=np.frombuffer(b"abc", dtype=np.uint8))
+    assert [text.value(row) for row in range(2)] == ["a", "bc"]
+    coded = CodedText(codes=np.array([1, 0], dtype=np.int32), values=text)
+    assert [coded.rows(row, row + 1).value(0) for row in range(2)] == ["bc", "a"]
