@@ -23,7 +23,14 @@ PLATFORMS: dict[str, tuple[str, ...]] = {
 """For each setting, the variables by which a platform gives it: Vertex AI's, SageMaker's. Ours come before them."""
 
 SAGEMAKER_FOLDER = Path("/opt/ml/model")
-"""Where SageMaker unpacks a model. It is the store if it holds one, SageMaker gives a port, and nothing a store."""
+"""Where SageMaker unpacks a model. It is the store if anything is there, SageMaker gives a port, and nothing a store:
+what is no store then is not ready, and no other model answers in the place of the one that was meant."""
+
+SECRET_CHARACTERS = 16
+"""A token has no fewer."""
+
+SECRETS = ("tokens", "admin_tokens", "tls_key")
+"""The settings that name a file of secrets."""
 
 ELSEWHERE = ("ANDON_REVISION", "ANDON_STAGES", "ANDON_IMAGE", "ANDON_SMOKE_IMAGE", "ANDON_PUBLISH", "ANDON_VERSION")
 """Variables that are read when Andon is built, tested or published, and are no settings of the service."""
@@ -110,18 +117,22 @@ class Settings:
         Raises:
             ConfigError: a value is out of its bounds; it names the variable.
         """
-        given = _of_this_machine(os.environ if environ is None else environ)
+        environ = os.environ if environ is None else environ
+        given = {name: text for name, text in environ.items() if text or name != "AIP_STORAGE_URI"}  # "": no model
         values: dict[str, Any] = {}
         for setting in fields(cls):
             variables = [variable_of(setting.name), *PLATFORMS.get(setting.name, ())]
             variable = next((each for each in variables if each in given), None)
             if variable is not None:
                 expected, parse = BOUNDS[setting.name]
+                if variable == "AIP_STORAGE_URI" and not given[variable].startswith("/"):
+                    expected = "a folder's path from the root, for nothing is fetched; ANDON_STORE names another store"
+                    raise ConfigError(variable=variable, value=given[variable], expected=expected)
                 try:
                     values[setting.name] = parse(given[variable])
                 except ValueError:
                     raise ConfigError(variable=variable, value=given[variable], expected=expected) from None
-        if "SAGEMAKER_BIND_TO_PORT" in given and (SAGEMAKER_FOLDER / "current.json").is_file():
+        if "SAGEMAKER_BIND_TO_PORT" in given and _holds_anything(SAGEMAKER_FOLDER):
             values.setdefault("store", SAGEMAKER_FOLDER)
         return cls(**values)
 
@@ -136,9 +147,16 @@ def variable_of(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def _of_this_machine(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment, without a model's address that is none here, as of a bucket, or empty."""
-    return {name: text for name, text in environ.items() if name != "AIP_STORAGE_URI" or text.startswith("/")}
+def _holds_anything(folder: Path) -> bool:
+    try:
+        return next(folder.iterdir(), None) is not None
+    except OSError:
+        return False
+
+
+def take_prefix() -> str:
+    """Take ``SCRIPT_NAME`` out of the environment: gunicorn would answer 500 where a path does not begin with it."""
+    return os.environ.pop("SCRIPT_NAME", "")
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
@@ -148,11 +166,20 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
     return {name: next(iter(difflib.get_close_matches(name.upper(), known, n=1)), None) for name in sorted(strangers)}
 
 
-def shown(value: object) -> object:
-    """A setting's value as it may be shown and as JSON has it: an address without the password in it."""
+def shown(name: str, value: object) -> object:
+    """A setting's value as it may be shown and as JSON has it: an address without the password in it.
+
+    What was given as the path of a file of secrets, and may be the secret itself, is not shown either.
+    """
+    if name in SECRETS and isinstance(value, Path) and _may_be_secret(value):
+        return str(value.with_name("***"))
     if isinstance(value, (str, Path)):
         return re.sub(r"//[^/@\s]*@", "//***@", str(value))
     return value
+
+
+def _may_be_secret(path: Path) -> bool:
+    return len(path.name) >= SECRET_CHARACTERS and not path.suffix and not path.exists()
 
 
 def as_text(value: object) -> str:

@@ -81,7 +81,7 @@ def config(more: tuple[str, ...], as_json: bool, **named: object) -> None:
         variable = variable_of(name)
         known = any(each in os.environ for each in (variable, *PLATFORMS.get(name, ())))
         source = "option" if variable in given else "environment" if known else "default"
-        rows[variable] = shown(getattr(settings, name)), source
+        rows[variable] = shown(name, getattr(settings, name)), source
     warn_of_unknown()
     if as_json:
         click.echo(json.dumps({name: {"value": value, "source": source} for name, (value, source) in rows.items()}))

@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None, *, predictor: Predictor | None 
     settings = settings or Settings.from_environ()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False  # no redirect to a path that was not asked for, by a page that is none of ours
     model = PinnedModel(predictor) if predictor else _live(settings)
     render = errors.init_app(app, {tf_serving.PREFIX: tf_serving.render_failure, v2.PREFIX: v2.render_failure})
     audience = Audience(settings, model)

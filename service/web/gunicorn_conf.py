@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.config import Settings
+from service.config import Settings, take_prefix
 from service.web import AUDIENCE, STOPPING, close
 from service.web.metrics import sheets
 from service.web.metrics.sheets import Sheets
@@ -23,6 +23,7 @@ from service.web.tls import context_of
 from service.web.turns import Turns
 
 _settings = Settings.from_environ()
+_prefix = take_prefix()
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
@@ -55,6 +56,10 @@ limit_request_line = 4_094
 limit_request_fields = 64
 limit_request_field_size = 8_190
 
+# A proxy may say by which scheme it was asked, and nothing else: gunicorn would let it, and whoever is behind it, move
+# paths, by which we decide who may ask for what.
+forwarder_headers = ""
+
 # What is logged, and how: gunicorn's lines beside the service's. Requests are logged by the service (``access_log``).
 logger_class = "service.web.logs.GunicornLogger"
 accesslog = None
@@ -78,6 +83,11 @@ def on_starting(server: Any) -> None:
     """In the master, once: who may ask what, and what a SIGTERM does."""
     if not _settings.tokens:
         server.log.warning("no tokens (ANDON_TOKENS): whoever reaches this address may ask for predictions")
+    if _settings.metrics and not _settings.admin_tokens:
+        whoever = "whoever may ask for predictions" if _settings.tokens else "whoever reaches this address"
+        server.log.warning("no tokens for administration (ANDON_ADMIN_TOKENS): %s may read the metrics", whoever)
+    if _prefix:
+        server.log.warning("SCRIPT_NAME is not used: what forwards requests here has to take a prefix off their paths")
     server.handle_term = partial(drain, server, _stopping, seconds=_settings.drain_seconds)
 
 

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TypeAlias
 
-from service.config import Settings
+from service.config import SECRET_CHARACTERS, Settings, shown
 from service.errors import BadSettingFile
 from service.web.calls import Call
 from service.web.errors import Failure, Render
@@ -31,7 +31,7 @@ ADMIN = ("/metrics", "/admin")
 ADMIN_BELOW = ("/metrics/", "/admin/")
 """What is for those who run the service. All other paths are for those who use it."""
 
-MIN_CHARACTERS = 16
+MIN_CHARACTERS = SECRET_CHARACTERS
 MAX_CHARACTERS = 1_024
 MAX_TOKENS = 1_000
 MAX_FILE_BYTES = 2**20
@@ -127,7 +127,7 @@ class TokenFile:
 
     def _refusal(self, expected: str, found: str, *, line: int | None = None) -> BadSettingFile:
         return BadSettingFile(
-            variable=self.variable, file=str(self._path), expected=expected, found=found, line=line
+            variable=self.variable, file=str(shown("tokens", self._path)), expected=expected, found=found, line=line
         )
 
 
@@ -152,9 +152,8 @@ class Tokens:
     def refuse(self, call: Call) -> Application | None:
         """The answer to a request that has no token, or none for this."""
         path: str = call.environ["PATH_INFO"]
-        if path in OPEN or path.startswith(OPEN_BELOW):
-            return None
-        if path == self._probe and call.environ["REQUEST_METHOD"] in ("GET", "HEAD"):  # a POST may predict there
+        is_open = path in OPEN or path == self._probe or path.startswith(OPEN_BELOW)
+        if is_open and call.environ["REQUEST_METHOD"] in ("GET", "HEAD"):  # a POST may predict there
             return None
         needed, other = self._prediction, self._admin
         if path in ADMIN or path.startswith(ADMIN_BELOW):

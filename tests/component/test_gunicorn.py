@@ -77,6 +77,13 @@ def test_what_is_not_http_is_refused_in_our_own_words_and_counted(server, head):
     assert server.ready()
 
 
+@pytest.mark.parametrize("header", [b"SCRIPT_NAME: /predict", b"PATH_INFO: /metrics", b"Script_Name: /nowhere"])
+def test_no_header_moves_a_path(server, header):
+    for path, status in ((b"/predict/metrics", 404), (b"/health/live", 200)):
+        head = b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + header + b"\r\n\r\n"
+        assert statuses(send(server.port, head)) == [status]
+
+
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_chunked_body_is_400(server, body):
     assert statuses(send(server.port, request(CHUNKED, body=body))) == [400]

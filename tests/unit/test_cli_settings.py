@@ -49,10 +49,23 @@ def test_what_a_file_holds_is_not_shown(tmp_path, capsys):
     assert "a-secret" not in out
 
 
+def test_a_secret_in_place_of_its_files_path_is_not_shown(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    secret = "s3cret-token-abcdefghijkl"
+    for command in ("config", "serve"):
+        main([command, "--set", f"tokens={secret}"])
+    said = "".join(capsys.readouterr())
+    assert secret not in said
+    assert said.count("***") == 2
+    (tmp_path / secret).write_text("x" * 16)
+    main(["config", "--set", f"tokens={secret}"])
+    assert secret in capsys.readouterr().out
+
+
 def test_a_password_in_an_address_is_not_shown():
     for address in ("https://user:a-secret@host/path", "https://a-secret@host/path"):
-        assert shown(address) == "https://***@host/path"
-    assert shown("https://host/a@b") == "https://host/a@b"
+        assert shown("traces", address) == "https://***@host/path"
+    assert shown("traces", "https://host/a@b") == "https://host/a@b"
 
 
 NOT_USED = [

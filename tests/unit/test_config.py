@@ -165,6 +165,7 @@ NOT_TAKEN = {
     "AIP_HEALTH_ROUTE": "up",
     "AIP_PREDICT_ROUTE": "/<x>",
     "SAGEMAKER_BIND_TO_PORT": "",
+    "AIP_STORAGE_URI": "gs://bucket/model",  # else another model would answer in its place
 }
 
 
@@ -176,19 +177,28 @@ def test_an_error_names_the_platforms_variable(subtests):
             assert (caught.value.variable, caught.value.value) == (variable, text)
 
 
-def test_a_models_address_elsewhere_is_no_store():
-    for address in ("", "gs://bucket/model", "https://bucket/model", "models/a"):
-        assert Settings.from_environ({"AIP_STORAGE_URI": address}) == Settings(), address
+def test_a_models_address_elsewhere_counts_for_nothing_beside_a_store_of_ours():
+    assert Settings.from_environ({"AIP_STORAGE_URI": ""}) == Settings()
+    given = {"AIP_STORAGE_URI": "gs://bucket/model", "ANDON_STORE": "mine"}
+    assert Settings.from_environ(given).store == Path("mine")
 
 
-def test_sagemakers_folder_is_the_store_if_it_holds_one_and_nothing_else_is(tmp_path, monkeypatch):
+def test_gunicorns_prefix_is_taken_away(monkeypatch):
+    monkeypatch.setenv("SCRIPT_NAME", "/a")
+    assert config.take_prefix() == "/a"
+    assert config.take_prefix() == ""
+
+
+def test_sagemakers_folder_is_the_store_if_anything_is_in_it_and_nothing_else_is(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "SAGEMAKER_FOLDER", tmp_path)
     started = {"SAGEMAKER_BIND_TO_PORT": "8080"}
     assert Settings.from_environ(started).store == Settings().store
-    (tmp_path / "current.json").write_bytes(b"{}")
+    (tmp_path / "model.tar").write_bytes(b"no store: it is not ready, and no other model answers in its place")
     assert Settings.from_environ(started).store == tmp_path
     assert Settings.from_environ({**started, "ANDON_STORE": "mine"}).store == Path("mine")
     assert Settings.from_environ({}).store == Settings().store
+    monkeypatch.setattr(config, "SAGEMAKER_FOLDER", tmp_path / "nowhere")
+    assert Settings.from_environ(started).store == Settings().store
 
 
 def test_a_file_that_is_not_named_is_none():

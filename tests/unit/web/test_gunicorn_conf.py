@@ -43,6 +43,34 @@ def test_gunicorn_accepts_every_setting(conf):
     assert issubclass(config.worker_class, GeventWorker)
     assert config.control_socket_disable is True
     assert config.preload_app is False
+    assert config.forwarder_headers == []
+
+
+class Server:
+    """A master that has started, with what it has logged."""
+
+    def __init__(self):
+        self.said = []
+        self.log = SimpleNamespace(warning=lambda text, *values: self.said.append(text % values))
+
+
+USERS, ADMINS = "no tokens (ANDON_TOKENS)", "no tokens for administration (ANDON_ADMIN_TOKENS)"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, [USERS, ADMINS]),
+        ({"ANDON_TOKENS": "FILE"}, [ADMINS]),
+        ({"ANDON_ADMIN_TOKENS": "FILE"}, [USERS]),
+        ({"ANDON_TOKENS": "FILE", "ANDON_ADMIN_TOKENS": "FILE"}, []),
+        ({"ANDON_TOKENS": "FILE", "ANDON_METRICS": "false"}, []),
+        ({"ANDON_METRICS": "false", "SCRIPT_NAME": "/a"}, [USERS, "SCRIPT_NAME is not used"]),
+    ],
+)
+def test_what_is_open_and_what_is_not_used_is_said_at_the_start(conf, given, said):
+    conf(**given).on_starting(server := Server())
+    assert [line.partition(":")[0] for line in server.said] == said
 
 
 def test_the_environment_comes_through(conf):

@@ -88,6 +88,15 @@ def test_a_platforms_probe_is_open_and_a_prediction_at_its_path_is_not(predictor
     assert client.post("/predict", json={"instances": [{"user": "a", "hour": 1}]}).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/ping", "/health", "/health/predict", "/v2/health/predict"])
+def test_a_prediction_under_an_open_path_is_not(predictor, users, path):
+    client = create_app(Settings(tokens=users, predict_route=path), predictor=predictor).test_client()
+    body = {"instances": [{"user": "a", "hour": 1}]}
+    assert client.post(path, json=body).status_code == 401
+    assert client.post(path, json=body, headers={"Authorization": f"Bearer {USER}"}).status_code == 200
+    assert client.get("/health").status_code == 200
+
+
 UNKNOWN = [USER[:-1], USER + "x", USER.upper(), f"{USER},{USER}", f"{USER} {USER}", "x", "ü" * 20, "#", f"{USER}\xa0"]
 
 
@@ -120,8 +129,17 @@ def test_neither_do_those_of_other_protocols(ask):
 def test_a_path_that_only_looks_like_theirs_does(users):
     guard = Tokens(TokenFile(users, variable="V"), None, render=lambda failure, path: failure)
     for path in ("/healthy", "/HEALTH", "/pingpong", "/v2/health", "/v2/healthy", "/health\0"):
-        refusal = guard.refuse(Call({"PATH_INFO": path}))
+        refusal = guard.refuse(Call({"PATH_INFO": path, "REQUEST_METHOD": "GET"}))
         assert refusal is not None and refusal.status == 401, path
+
+
+@pytest.mark.parametrize("path", ["//metrics", "///metrics", "metrics", "/metrics/", "/./metrics", "/metrics/."])
+def test_no_other_way_to_write_it_leads_to_a_guarded_path(predictor, users, path):
+    client = create_app(Settings(admin_tokens=users), predictor=predictor).test_client()
+    assert client.get("/metrics").status_code == 401
+    response = client.get("/", environ_overrides={"PATH_INFO": path})
+    assert response.status_code in (401, 404)
+    assert "andon_http" not in response.text
 
 
 GUARDED = [
@@ -157,8 +175,10 @@ def test_a_protocol_is_refused_in_its_own_words(users):
     app.extensions["andon"].close()
     render = errors.init_app(app, {"/v2": lambda failure: errors.Response(failure.detail, failure.status)})
     guard = Tokens(TokenFile(users, variable="V"), None, render=render)
-    assert guard.refuse(Call({"PATH_INFO": "/v2/models/m"})).get_data() == b"this takes a bearer token"
-    assert guard.refuse(Call({"PATH_INFO": "/v2x"})).mimetype == "application/problem+json"
+    asked = [Call({"PATH_INFO": path, "REQUEST_METHOD": "GET"}) for path in ("/v2/models/m", "/v2x")]
+    answers = [guard.refuse(call) for call in asked]
+    assert answers[0].get_data() == b"this takes a bearer token"
+    assert answers[1].mimetype == "application/problem+json"
 
 
 def test_a_token_in_both_files_is_for_both(predictor, users, operators):
