@@ -1,8 +1,8 @@
 """Requests and their answers on disk, a row a line, for ``andon replay``. They hold the values of features.
 
-It never delays or fails a request: a request that is kept leaves its body, or its columns, and goes on. What they say
-is made out, encoded and written in a thread of the operating system (``backlog``); what does not fit into memory
-meanwhile, or can't be written, is dropped and counted.
+It never fails a request, and none waits for the disk: a request that is kept leaves its body, or its columns, and goes
+on. What they say is made out, encoded and written in a thread of the operating system (``backlog``); what does not fit
+into memory meanwhile, or can't be written, is dropped and counted.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class RequestLog:
             if size >= PIECE_BYTES:
                 yield requests, gathered
                 requests, size, gathered = 0, 0, []
-        if gathered:
+        if requests:  # of no rows, perhaps
             yield requests, gathered
 
     def _remark(self) -> None:

@@ -98,7 +98,7 @@ class Monitor:
 
     def predicted(self, call: Call, predictor: Predictor, answer: Answer, rows: Rows) -> None:
         """Look at a request, if it is one of the sample."""
-        if not self._budget.is_left(call.started):
+        if not len(answer) or not self._budget.is_left(call.started):
             return
         watched = self._watched
         if watched is None or watched.predictor is not predictor:

@@ -106,6 +106,16 @@ def test_of_all_requests_a_share_is_kept(make, folder, predictor, share, kept):
     assert len(written(folder)) == kept * len(ROWS) if kept else not folder.exists()
 
 
+def test_a_request_of_no_rows_is_kept_in_no_line_and_not_dropped(make, folder, predictor):
+    log = make()
+    keep(log, predictor, rows=[])
+    log.close()
+    keep(log, predictor, rows=[], times=2)
+    log.close()
+    assert (log.dropped, log.written) == (0, 3)
+    assert not folder.exists() or not written(folder)
+
+
 def test_rows_are_made_out_for_kept_requests_alone_and_not_while_they_are_answered(make, predictor):
     asked = []
 
