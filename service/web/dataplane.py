@@ -106,13 +106,18 @@ class DataPlane:
         if short is not None:
             return short
         checked = predictor.request_document.check(document, max_rows=self.bounds.max_rows)
-        check_rows(checked, self.bounds)
+        check_rows(checked, predictor.schema, self.bounds)
         answer = predictor.predict_rows(checked)
         self._answered(call, predictor, answer, lambda: checked)
         return answer
 
-    def predict_columns(self, call: Call, predictor: Predictor, columns: Mapping[str, Column]) -> Answer:
+    def predict_columns(
+        self, call: Call, predictor: Predictor, columns: Mapping[str, Column], *, place: Callable[[str, int], str]
+    ) -> Answer:
         """The probability of each row that comes as columns, one of equal length for each field.
+
+        Args:
+            place: the path of a field's value in a row, counted from 0, for errors.
 
         Raises:
             TooManyRows: there are more than the bounds allow.
@@ -121,7 +126,7 @@ class DataPlane:
         n_rows = len(next(iter(columns.values())))
         if n_rows > self.bounds.max_rows:
             raise TooManyRows(rows=n_rows, most=self.bounds.max_rows)
-        check_columns(columns, self.bounds)
+        check_columns(columns, self.bounds, place)
         answer = predictor.predict_columns(columns)
         self._answered(call, predictor, answer, lambda: instances_of(columns))
         return answer

@@ -6,7 +6,8 @@ is told by the place where it came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,8 @@ def predict_columns(plane: DataPlane, call: Call, predictor: Predictor, key: str
     """Of ``{field: [value, ...], ...}``, arrays of equal length; paths are ``key.field.row``."""
     if not isinstance(columns, dict):
         raise InvalidRequest([Problem(path=key, expected="an object of arrays", found=describe(columns))])
-    names = _choose(predictor.schema, list(columns), key)
+    _bound_columns(plane, columns, key)
+    names = _choose(predictor.schema, columns, key)
     wrong = [name for name in names if not isinstance(columns[name], list)]
     if wrong:
         raise InvalidRequest(
@@ -53,6 +55,7 @@ def predict_split(plane: DataPlane, call: Call, predictor: Predictor, key: str, 
     Paths are ``key.data.row.field``.
     """
     names, data = _parts(frame, key)
+    _bound_columns(plane, names, f"{key}.columns")
     _bound(plane, len(data))
     uneven = [row for row, values in enumerate(data) if not isinstance(values, list) or len(values) != len(names)]
     if uneven:
@@ -81,11 +84,12 @@ def _parts(frame: object, key: str) -> tuple[list[Any], list[Any]]:
     return frame["columns"], frame["data"]
 
 
-def _choose(schema: Schema, names: Sequence[object], path: str) -> list[str]:
+def _choose(schema: Schema, names: Collection[object], path: str) -> list[str]:
     """The names that are fields, each of which must be there once, if it is required, or at most once."""
+    counts = Counter(name for name in names if isinstance(name, str))
     wanted, wrong = [], []
     for field in schema.fields:
-        count = names.count(field.name)
+        count = counts[field.name]
         problem = misfit(field, count, path=f"{path}.{field.name}")
         if problem is not None:
             wrong.append(problem)
@@ -106,6 +110,12 @@ def _bound(plane: DataPlane, n_rows: int) -> None:
     """Before anything is done with so many rows."""
     if n_rows > plane.bounds.max_rows:
         raise TooManyRows(rows=n_rows, most=plane.bounds.max_rows)
+
+
+def _bound_columns(plane: DataPlane, names: Collection[object], path: str) -> None:
+    most = plane.bounds.max_columns
+    if len(names) > most:
+        raise InvalidRequest([Problem(path=path, expected=f"at most {most:,} columns", found=f"{len(names):,}")])
 
 
 def _count(values: object) -> int:

@@ -23,7 +23,7 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
         raise MalformedRequest(f"the body is not JSON: {error}") from None
     rows = predictor.request_document.check(document, max_rows=bounds.max_rows)
     if not surely_kept(body, len(rows) + 1, bounds):
-        check_rows(rows, bounds)
+        check_rows(rows, predictor.schema, bounds)
     return predictor.predict_rows(rows) if answer is None else answer
 
 

@@ -6,9 +6,10 @@ few searches say whether it surely keeps them, and only what is in doubt is look
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from service.core.columns import Column
+from service.core.features import Schema
 from service.core.texts import CodedText, Text
 from service.errors import InvalidRequest, Problem
 from service.web.formats.format import Bounds
@@ -36,26 +37,37 @@ def surely_kept(body: bytes, n_objects: int, bounds: Bounds) -> bool:
     return body.count(b"{") == n_objects and _is_everywhere(b"{", body, BYTES_OF_A_KEY * bounds.max_columns // 2)
 
 
-def check_rows(rows: Sequence[Mapping[str, object]], bounds: Bounds) -> None:
+def check_rows(rows: Sequence[Mapping[str, object]], schema: Schema, bounds: Bounds) -> None:
     """Look at every value of rows that came as JSON.
 
     Raises:
-        InvalidRequest: a row has too many keys, or a text is too long; paths begin with ``instances``.
+        InvalidRequest: a row has too many keys, or a text is too long; paths begin with ``instances``, and name no key
+            that is not a field: it may be a value that came where a name should be.
     """
     problems = []
+    fields = {field.name for field in schema.fields}
     for index, row in enumerate(rows):
         if len(row) > bounds.max_columns:
             expected = f"an object with at most {bounds.max_columns:,} keys"
             problems.append(Problem(path=f"instances.{index}", expected=expected, found=f"one with {len(row):,}"))
         for name, value in row.items():
             if isinstance(value, str) and len(value.encode()) > bounds.max_value_bytes:
-                problems.append(_too_long(f"instances.{index}.{name}", bounds))
+                path = f"instances.{index}.{name}" if name in fields else f"instances.{index}"
+                problems.append(_too_long(path, bounds))
     if problems:
         raise InvalidRequest(problems)
 
 
-def check_columns(columns: Mapping[str, Column], bounds: Bounds) -> None:
+def place_of(name: str, row: int) -> str:
+    """The place of a value in a table of lines, which people count from 1."""
+    return f"row {row + 1}.{name}"
+
+
+def check_columns(columns: Mapping[str, Column], bounds: Bounds, place: Callable[[str, int], str] = place_of) -> None:
     """Look at every text of columns.
+
+    Args:
+        place: the path of a field's value in a row, counted from 0.
 
     Raises:
         InvalidRequest: one is too long; of each column, the first is told.
@@ -69,7 +81,7 @@ def check_columns(columns: Mapping[str, Column], bounds: Bounds) -> None:
         if isinstance(column, CodedText):
             long = long[column.codes]
         if long.any():
-            problems.append(_too_long(f"row {int(long.argmax()) + 1}.{name}", bounds))
+            problems.append(_too_long(place(name, int(long.argmax())), bounds))
     if problems:
         raise InvalidRequest(problems)
 

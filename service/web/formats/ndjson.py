@@ -28,7 +28,7 @@ def predict(body: bytes, predictor: Predictor, bounds: Bounds) -> Answer:
     try:
         checked = predictor.request_document.check({"instances": rows})
         if not surely_kept(body, len(checked), bounds):
-            check_rows(checked, bounds)
+            check_rows(checked, predictor.schema, bounds)
         return predictor.predict_rows(checked) if answer is None else answer
     except InvalidRequest as error:
         raise InvalidRequest((_by_row(problem) for problem in error.problems), more=error.more) from None

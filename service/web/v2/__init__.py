@@ -53,7 +53,8 @@ def create_blueprint(plane: DataPlane) -> Blueprint:
         call = call_of(environ)
         predictor = plane.named(call, model, version)
         given = inference.read(receive(plane, environ), environ.get(inference.HEADER_LENGTH))
-        columns = tensors.columns(given, predictor.schema, max_rows=plane.bounds.max_rows)
-        return inference.render(plane.predict_columns(call, predictor, columns), predictor, given)
+        columns = tensors.columns(given, predictor.schema, plane.bounds)
+        answer = plane.predict_columns(call, predictor, columns, place=tensors.place_of)
+        return inference.render(answer, predictor, given)
 
     return blueprint

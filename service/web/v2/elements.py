@@ -91,10 +91,14 @@ def _array(data: list[Any], datatype: Datatype) -> NDArray[Any]:
     """The elements of JSON, which are of the datatype's types.
 
     Raises:
-        BadValue: an integer that is beyond what the datatype can hold at its widest.
+        BadValue: an integer that is beyond what the datatype can hold.
     """
     try:
-        return np.array(data, dtype=datatype.listed)
+        values = np.array(data, dtype=datatype.listed)
+        if datatype.packed.kind in "iu" and datatype.packed != datatype.listed:
+            width = np.iinfo(datatype.packed)
+            refuse((values < width.min) | (values > width.max), None, "an integer out of range")
+        return values
     except OverflowError:
         bounds = np.iinfo(datatype.listed)
         row = next(row for row, value in enumerate(data) if not bounds.min <= value <= bounds.max)

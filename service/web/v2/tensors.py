@@ -8,32 +8,41 @@ from service.core.columns import Column, Missing
 from service.core.features import EXPECTED, Schema
 from service.errors import InvalidRequest, Problem, TooManyRows
 from service.web.formats.arrays import BadValue
+from service.web.formats.format import Bounds
 from service.web.v2.datatypes import DATATYPES
 from service.web.v2.elements import column
 from service.web.v2.inference import MISSING, Inference, Tensor, Unfit
 
 
-def columns(given: Inference, schema: Schema, *, max_rows: int) -> dict[str, Column]:
+def place_of(name: str, row: int | None) -> str:
+    """The path of a field's value in a row, or of all of them."""
+    return f"inputs.{name}.data" if row is None else f"inputs.{name}.data.{row}"
+
+
+def columns(given: Inference, schema: Schema, bounds: Bounds) -> dict[str, Column]:
     """A column for each field of the schema, all of as many rows; inputs that it does not use are not looked at.
 
     Raises:
-        TooManyRows: there are more than ``max_rows``; none of them is looked at.
+        TooManyRows: there are more than the bounds allow; none of them is looked at.
         MalformedRequest: binary data of another length than the tensor's.
         InvalidRequest: the tensors are not what the model expects; of each, the first value that is not is listed.
     """
+    if len(given.inputs) > bounds.max_columns:
+        expected = f"at most {bounds.max_columns:,} inputs"
+        raise InvalidRequest([Problem(path="inputs", expected=expected, found=f"{len(given.inputs):,}")])
     problems = _misplaced_marks(given, schema)
     chosen = _choose(given.inputs, schema, problems)
     n_rows = _common_rows(chosen, problems)
     if problems:
         raise InvalidRequest(problems)
-    if n_rows > max_rows:
-        raise TooManyRows(rows=n_rows, most=max_rows)
+    if n_rows > bounds.max_rows:
+        raise TooManyRows(rows=n_rows, most=bounds.max_rows)
     made: dict[str, Column] = {}
     for field in schema.fields:
         try:
             made[field.name] = column(field, chosen[field.name], n_rows) if field.name in chosen else Missing(n_rows)
         except BadValue as bad:
-            path = f"inputs.{field.name}.data.{bad.row}"
+            path = place_of(field.name, bad.row)
             problems.append(Problem(path=path, expected=EXPECTED[field.type], found=bad.found))
         except Unfit as unfit:
             problems.append(unfit.problem)

@@ -12,6 +12,7 @@ from service.live import PinnedModel
 from service.web.calls import Call
 from service.web.dataplane import DataPlane
 from service.web.formats import FORMATS
+from service.web.formats.limits import place_of
 from service.web.formats.format import Bounds
 
 ROWS = [{"user": "007", "hour": 7, "price": 5.5}, {"user": "Zürich 机场", "hour": None, "price": None}]
@@ -94,10 +95,11 @@ def test_columns_of_a_protocols_own_are_bounded_and_seen(plane, predictor, heard
     call = Call({})
     columns = {name: Missing(3) for name in ("hour", "price", "user")}
     missing = dict.fromkeys(columns)
-    assert list(plane.predict_columns(call, predictor, columns)) == predictor.predict_rows([missing] * 3)
+    answer = plane.predict_columns(call, predictor, columns, place=place_of)
+    assert list(answer) == predictor.predict_rows([missing] * 3)
     assert heard.predictions[0][3] == [missing] * 3
     with pytest.raises(TooManyRows):
-        plane.predict_columns(call, predictor, dict.fromkeys(columns, Missing(4)))
+        plane.predict_columns(call, predictor, dict.fromkeys(columns, Missing(4)), place=place_of)
 
 
 def test_what_is_refused_nobody_sees(plane, predictor, heard):

@@ -65,6 +65,42 @@ def test_a_row_may_have_so_many_keys_and_no_more(bounded):
         assert response.status_code in (200, 400, 422), (kind, more)
 
 
+def shapes(n_columns, text="a"):
+    """The protocols' own shapes of one row with so many columns, and where each is asked."""
+    row = {"user": text, "hour": 7, **{f"x{number}": number for number in range(n_columns - 2)}}
+    tensors = [
+        {"name": name, "datatype": "BYTES" if name == "user" else "INT64", "shape": [1], "data": [value]}
+        for name, value in row.items()
+    ]
+    return {
+        "/invocations": {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}},
+        "/v1/models/clicks:predict": {"inputs": {name: [value] for name, value in row.items()}},
+        "/v2/models/clicks/infer": {"inputs": tensors},
+    }
+
+
+def test_neither_may_other_shapes_of_a_row(bounded, subtests):
+    for more in (0, 1):
+        for path, body in shapes(MOST_KEYS + more).items():
+            with subtests.test(path=path, more=more):
+                response = bounded.post(path, json=body)
+                assert response.status_code == (400 if more and path.startswith("/v1") else 422 if more else 200)
+                assert more == 0 or f"{MOST_KEYS} " in response.text
+
+
+def test_a_tensors_text_that_is_too_long_is_told_by_its_tensor(bounded):
+    response = bounded.post("/v2/models/clicks/infer", json=shapes(2, "a" * (LONGEST + 1))["/v2/models/clicks/infer"])
+    assert response.status_code == 422
+    assert "inputs.user.data.0" in response.text
+
+
+def test_a_key_that_is_no_field_is_not_repeated(bounded):
+    row = {"user": "7", "hour": 7, "s3cret": "a" * (LONGEST + 1)}
+    response = bounded.post("/predict", json={"instances": [row]})
+    assert (response.status_code, "s3cret" in response.text) == (422, False)
+    assert response.json["errors"][0]["path"] == "instances.0"
+
+
 def test_keys_beside_objects_that_the_model_does_not_use_are_counted_too(bounded):
     row = {"user": "7", "hour": 7, **{f"x{number}": {} for number in range(MOST_KEYS)}}
     assert bounded.post("/predict", json={"instances": [row]}).status_code == 422
