@@ -34,12 +34,16 @@ T = TypeVar("T")
 
 
 class Held:
-    """A socket that holds the first part of an answer back until the next one comes."""
+    """A socket that holds the first part of an answer back until the next one comes.
 
-    __slots__ = ("_held", "_socket")
+    A client that takes nothing of what is sent for ``seconds`` has gone, to gunicorn.
+    """
 
-    def __init__(self, socket: Any) -> None:
+    __slots__ = ("_held", "_seconds", "_socket")
+
+    def __init__(self, socket: Any, seconds: float) -> None:
         self._socket = socket
+        self._seconds = seconds
         self._held = b""
 
     def sendall(self, data: bytes) -> None:
@@ -55,9 +59,15 @@ class Held:
             self._send(held)
 
     def _send(self, data: bytes) -> None:
-        sent = self._socket.send(data)  # all of it, nearly always, and then for less than ``sendall``
-        if sent < len(data):
-            self._socket.sendall(data[sent:])
+        self._socket.settimeout(self._seconds)
+        try:
+            sent = self._socket.send(data)  # all of it, nearly always, and then for less than ``sendall``
+            while sent < len(data):
+                sent += self._socket.send(memoryview(data)[sent:])  # of a slow client, each part has its own time
+        except TimeoutError:
+            raise BrokenPipeError(errno.EPIPE, "nobody takes the answer") from None
+        finally:
+            self._socket.settimeout(None)
 
     def __getattr__(self, name: str) -> Any:
         self.flush()  # whatever else is done with a socket comes behind what was sent

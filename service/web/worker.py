@@ -11,7 +11,7 @@ What is different, and what each is worth, is in ``docs/decisions/0004-worker.md
   ``Date`` is made once a second.
 * What is read and written is ``wire``'s: fewer copies and system calls, and no head is parsed twice. What the
   application gets and gives is made by ``replies``, with what is the same made once.
-* A request that does not arrive in its time is ended, as is a handshake.
+* A request that does not arrive in its time is ended, as is a handshake, and an answer of which nothing is taken.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     Attributes:
         turn: its place among the workers, which the master gives it before the fork; without one it accepts whenever
             it can.
-        request_seconds: how long a request may take to arrive, and the handshake before the first.
+        request_seconds: how long a request may take to arrive, and the handshake before the first; and how long a
+            client may take nothing of its answer.
     """
 
     turn: Turn | None = None
@@ -87,7 +88,7 @@ class FairWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Answer one request, and let the other connections have their turn."""
         if type(req.body) is Body and type(req.body.reader) is LengthReader:
             req.body = StatedBody(req.body.reader)
-        answer = Held(sock.inner)
+        answer = Held(sock.inner, self.request_seconds)
         try:
             super().handle_request(listener_name, req, answer, addr)
         finally:

@@ -215,7 +215,9 @@ def test_every_header_goes_out_as_gunicorns(requests):
 def test_what_is_whole_goes_out_in_one_piece(ours):
     *_, reply, _ = ours(HEADS["a prediction"])
     pieces = []
-    reply.sock = Held(SimpleNamespace(send=lambda data: pieces.append(data) or len(data)))
+    reply.sock = Held(
+        SimpleNamespace(send=lambda data: pieces.append(data) or len(data), settimeout=lambda seconds: None), 9.0
+    )
     reply.start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
     reply.write(b"{}")
     reply.close()

@@ -21,17 +21,26 @@ from service.web.worker import FairWorker
 
 
 class Socket:
-    """A socket that remembers what was done with it."""
+    """A socket that remembers what was done with it, and for how long it would have waited.
 
-    def __init__(self, most=None):
-        self.done, self.most = [], most
+    Args:
+        most: bytes that it takes at once.
+        parts: so many of these, and nothing after.
+    """
+
+    def __init__(self, most=None, parts=None):
+        self.done, self.most, self.parts = [], most, parts
+        self.timeout, self.timeouts = None, set()
+
+    def settimeout(self, seconds):
+        self.timeout = seconds
 
     def send(self, data):
-        self.done.append(data[: self.most])
+        self.timeouts.add(self.timeout)
+        if self.parts == len(self.done):
+            raise TimeoutError("timed out")
+        self.done.append(bytes(data[: self.most]))
         return len(self.done[-1])
-
-    def sendall(self, data):
-        self.done.append(data)
 
     def close(self):
         self.done.append("close")
@@ -39,7 +48,7 @@ class Socket:
 
 def test_two_parts_go_out_together():
     socket = Socket()
-    held = Held(socket)
+    held = Held(socket, 9.0)
     held.sendall(b"head")
     assert socket.done == []
     held.sendall(b"body")
@@ -49,15 +58,25 @@ def test_two_parts_go_out_together():
 
 def test_what_a_socket_does_not_take_at_once_is_sent_behind():
     socket = Socket(most=5)
-    held = Held(socket)
+    held = Held(socket, 9.0)
     held.sendall(b"head and body")
     held.flush()
-    assert socket.done == [b"head ", b"and body"]
+    assert socket.done == [b"head ", b"and b", b"ody"]
+    assert (socket.timeouts, socket.timeout) == ({9.0}, None)
+
+
+@pytest.mark.parametrize("parts", [0, 1])
+def test_a_client_that_takes_nothing_more_has_gone(parts):
+    socket = Socket(most=5, parts=parts)
+    held = Held(socket, 9.0)
+    with pytest.raises(BrokenPipeError):
+        held.sendall(b"x" * (HELD_BYTES + 1))
+    assert (len(socket.done), socket.timeout) == (parts, None)
 
 
 def test_what_was_held_back_goes_out_before_anything_else_is_done():
     socket = Socket()
-    held = Held(socket)
+    held = Held(socket, 9.0)
     held.sendall(b"head")
     held.close()
     assert socket.done == [b"head", "close"]
@@ -65,7 +84,7 @@ def test_what_was_held_back_goes_out_before_anything_else_is_done():
 
 def test_every_byte_goes_out_in_order():
     socket = Socket()
-    held = Held(socket)
+    held = Held(socket, 9.0)
     parts = [b"a", b"b" * (HELD_BYTES + 1), b"c" * (HELD_BYTES + 1), b"d", b"", b"e", b"f"]
     for part in parts:
         held.sendall(part)
