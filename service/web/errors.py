@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -47,14 +47,12 @@ class Failure:
         detail: for a person. It never holds a feature's value.
         problems: the values that are wrong, in an invalid request.
         headers: that belong to the answer in every protocol.
-        more: keys beside the usual ones, for problem documents.
     """
 
     status: HTTPStatus
     detail: str
     problems: tuple[Problem, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
-    more: Mapping[str, object] = field(default_factory=dict)
 
 
 Renderer: TypeAlias = Callable[[Failure], Response]
@@ -98,14 +96,6 @@ def init_app(app: Flask, renderers: Mapping[str, Renderer] | None = None) -> Ren
     return render_for
 
 
-def answer(error: AndonError, **more: object) -> Response:
-    """The problem document of an error that Andon raised, with ``more`` in it."""
-    failure = replace(failure_of(error), more=more)
-    response = problem_document(failure)
-    response.headers.update(failure.headers)
-    return response
-
-
 def failure_of(error: AndonError) -> Failure:
     """What a client is told of an error that Andon raised."""
     status = STATUSES.get(type(error))
@@ -130,7 +120,7 @@ def problem_document(failure: Failure) -> Response:
         document["errors"] = [
             {"path": problem.path, "expected": problem.expected, "found": problem.found} for problem in failure.problems
         ]
-    body = orjson.dumps({**document, **failure.more})
+    body = orjson.dumps(document)
     return Response(body, status=failure.status.value, mimetype="application/problem+json")
 
 

@@ -9,7 +9,6 @@ from service import __version__
 from service.errors import NoModel
 from service.live import ModelSource
 from service.revision import revision
-from service.web import errors
 
 
 def create_blueprint(model: ModelSource) -> Blueprint:
@@ -22,7 +21,7 @@ def create_blueprint(model: ModelSource) -> Blueprint:
     def ready() -> Response:
         status = model.status()
         if status.predictor is None:
-            return errors.answer(NoModel(status.reason), andon=andon)
+            raise NoModel(status.reason)
         predictor = status.predictor
         answer: dict[str, object] = {"status": "ok", "model": predictor.name, "version": predictor.version}
         if status.refused is not None:

@@ -7,6 +7,7 @@ flag lies in a page of memory that gunicorn's master shares with its workers.
 from __future__ import annotations
 
 import mmap
+import re
 import signal
 import time
 from http import HTTPStatus
@@ -16,7 +17,9 @@ from service.web.calls import Call
 from service.web.errors import RETRY_AFTER_SECONDS, Failure, Render
 from service.web.front import Application
 
-READINESS = ("/health", "/health/ready", "/ping", "/v2/health/ready")
+READINESS = re.compile(
+    r"/health|/health/ready|/ping|/v2/health/ready|/v2/models/[^/]+(/versions/[^/]+)?/ready|/v1/models/[^/:]+"
+)
 """What asks whether to send requests here. Whether the process lives is another question."""
 
 AT_ONCE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -58,7 +61,9 @@ class Stopping:
         if not self.flag:
             return None
         path: str = call.environ["PATH_INFO"]
-        if path not in READINESS and (path != self._probe or call.environ["REQUEST_METHOD"] not in ("GET", "HEAD")):
+        if call.environ["REQUEST_METHOD"] not in ("GET", "HEAD"):  # a POST may predict there, if the settings say so
+            return None
+        if path != self._probe and not READINESS.fullmatch(path):
             return None
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return self._render(Failure(status=HTTPStatus.SERVICE_UNAVAILABLE, detail="stopping", headers=headers), path)

@@ -90,10 +90,10 @@ def test_what_all_workers_did_is_counted_to_the_last_row(serve, line):
         for connection in connections:
             connection.close()
     assert samples[PREDICTED] == 200
-    assert samples['andon_http_request_duration_seconds_count{route="/predict"}'] == 200
-    assert samples['andon_http_request_duration_seconds_bucket{le="+Inf",route="/predict"}'] == 200
+    assert samples['andon_http_request_duration_seconds_count{route="/predict",status="200"}'] == 200
+    assert samples['andon_http_request_duration_seconds_bucket{le="+Inf",route="/predict",status="200"}'] == 200
     assert samples['andon_http_request_body_bytes_total{route="/predict"}'] == 200 * len(BODY)
-    assert samples['andon_predicted_rows_total{route="/predict"}'] == 600
+    assert samples['andon_predicted_rows_total{route="/predict",status="200"}'] == 600
     assert samples["andon_sampled_rows_total"] == samples["andon_sampled_predictions_count"] == 600
     assert samples['andon_sampled_missing_values_total{field="gate"}'] == 0
     assert samples['andon_sampled_unseen_values_total{field="flight"}'] == 600

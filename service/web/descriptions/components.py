@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.core.predictor import Predictor
-from service.web.descriptions.family import ADMIN_BY, SECURED_BY, TEXT, Fragment, record, reference
+from service.web.descriptions.family import ADMIN_BY, COUNT, SECURED_BY, TEXT, Fragment, record
 
 SCHEMAS: dict[str, Fragment] = {
     "Program": record({"version": TEXT, "revision": {"type": ["string", "null"]}}, description="The program's own."),
@@ -16,7 +16,6 @@ SCHEMAS: dict[str, Fragment] = {
                 "items": record({"path": TEXT, "expected": TEXT, "found": TEXT}),
                 "description": "The values that are wrong, each with its place. None of them is shown.",
             },
-            "andon": reference("Program"),
         },
         description="An error, as RFC 9457 has it.",
     ),
@@ -26,6 +25,12 @@ REQUEST_ID: Fragment = {
     "name": "X-Request-ID",
     "description": "An id of your own: up to 128 letters, digits and `_.:/+=@-`. Any other text is passed over.",
     "schema": TEXT,
+}
+
+TENSORS_BEHIND: Fragment = {
+    "name": "Inference-Header-Content-Length",
+    "description": "Bytes of the JSON, where binary tensors come behind it.",
+    "schema": COUNT,
 }
 
 ANSWERED_ID: Fragment = {

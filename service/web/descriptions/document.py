@@ -19,6 +19,7 @@ from service.web.descriptions.components import (
     REQUEST_ID,
     SCHEMAS,
     SECURITY,
+    TENSORS_BEHIND,
     path_parameters,
 )
 from service.web.descriptions.examples import Examples
@@ -57,6 +58,7 @@ def describe(
         components.example(name, {"value": value}, lazy=True)
     components.header("RequestId", ANSWERED_ID)
     components.parameter("RequestId", "header", REQUEST_ID)
+    components.parameter("TensorsBehind", "header", TENSORS_BEHIND, lazy=True)
     for name, parameter in path_parameters(predictor).items():
         components.parameter(name, "path", parameter, lazy=True)
     for name in sorted(tokens):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import orjson
 from service.core.features import Field, FieldType
 from service.core.predictor import Predictor
 from service.decimals import CSV_HEADER, csv_lines, ndjson_lines
+from service.web.v2.datatypes import DATATYPES
 
 PLACEHOLDERS: dict[FieldType, Any] = {"string": "abc", "integer": 1, "boolean": True, "number": 1.5}
 
@@ -32,10 +34,12 @@ class Examples:
 
     Attributes:
         row: a value for each field, whether it is required or not.
+        datatypes: of each field, as ``/v2`` has it.
         probability: of the row.
     """
 
     row: dict[str, Any]
+    datatypes: dict[str, str]
     probability: float
     model: str
     version: str
@@ -44,10 +48,16 @@ class Examples:
     def of(cls, predictor: Predictor | None) -> Examples:
         """Those for a model; without one, they show no more than the form."""
         if predictor is None:
-            return cls(row={_UNKNOWN.name: example_of(_UNKNOWN)}, probability=0.5, model="model", version="version")
-        row = {field.name: example_of(field) for field in predictor.schema.fields}
-        (probability,) = predictor.predict_rows([row])
-        return cls(row=row, probability=probability, model=predictor.name, version=predictor.version)
+            return cls._of([_UNKNOWN], 0.5, model="model", version="version")
+        fields = predictor.schema.fields
+        (probability,) = predictor.predict_rows([{field.name: example_of(field) for field in fields}])
+        return cls._of(fields, probability, model=predictor.name, version=predictor.version)
+
+    @classmethod
+    def _of(cls, fields: Sequence[Field], probability: float, *, model: str, version: str) -> Examples:
+        row = {field.name: example_of(field) for field in fields}
+        datatypes = {field.name: DATATYPES[field.type][0] for field in fields}
+        return cls(row=row, datatypes=datatypes, probability=probability, model=model, version=version)
 
     def bodies(self) -> dict[str, Any]:
         """The examples that the descriptions refer to, by their names."""
@@ -55,6 +65,12 @@ class Examples:
             "JsonRequest": {"instances": [self.row]},
             "NdjsonRequest": orjson.dumps(self.row).decode() + "\n",
             "CsvRequest": self._csv(),
+            "InferenceRequest": {
+                "inputs": [
+                    {"name": name, "datatype": self.datatypes[name], "shape": [1], "data": [value]}
+                    for name, value in self.row.items()
+                ]
+            },
             "JsonAnswer": {"predictions": [self.probability], "model": self.model, "version": self.version},
             "NdjsonAnswer": ndjson_lines([self.probability]).decode(),
             "CsvAnswer": (CSV_HEADER + csv_lines([self.probability])).decode(),

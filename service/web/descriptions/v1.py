@@ -80,6 +80,7 @@ V1 = Family(
                 "inputs": {"type": ["array", "object"]},
             },
             "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
+            "additionalProperties": False,
         },
         "Outputs": record({"outputs": PROBABILITIES, "model": TEXT, "version": TEXT}),
         "ModelStatus": record(

@@ -10,6 +10,7 @@ from service.web.descriptions.family import (
     TEXT,
     Family,
     Fragment,
+    example,
     json_answer,
     record,
     reference,
@@ -42,6 +43,7 @@ def _infer(operation: str, summary: str) -> Fragment:
     return {
         "operationId": operation,
         "summary": summary,
+        "parameters": ["TensorsBehind"],
         "description": (
             "Each input is a field of the model, of as many rows as the others. A value is missing where it is null, "
             "or what the parameter `missing_value` of its input says. Binary tensors come behind the JSON, whose "
@@ -50,7 +52,7 @@ def _infer(operation: str, summary: str) -> Fragment:
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {"schema": reference("InferenceRequest")},
+                "application/json": {"schema": reference("InferenceRequest"), "examples": example("InferenceRequest")},
                 "application/octet-stream": {"schema": {"description": "The same, with binary tensors behind it."}},
             },
         },

@@ -36,13 +36,13 @@ REQUESTS = Family(
 SECONDS = Family(
     name="andon_http_request_duration_seconds",
     help="From a request's head to its answer, without the time to send that.",
-    labels=("route",),
+    labels=("route", "status"),
     buckets=(
         *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
         *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
     ),
 )
-ROWS = Family(name="andon_predicted_rows_total", help="Rows that got a probability.", labels=("route",))
+ROWS = Family(name="andon_predicted_rows_total", help="Rows that got a probability.", labels=("route", "status"))
 BODY_BYTES = Family(
     name="andon_http_request_body_bytes_total",
     help="Bytes of the bodies that came with a stated length within the service's bound.",

@@ -57,12 +57,13 @@ class Traffic:
 
     def _find(self, route: str, method: str, status: int) -> _Places:
         place = self._counters.place
-        seconds = place(table.SECONDS, route)
+        code = str(status)
+        seconds = place(table.SECONDS, route, code)
         places = _Places(
-            requests=place(table.REQUESTS, route, method, str(status)),
+            requests=place(table.REQUESTS, route, method, code),
             seconds=seconds,
             seconds_sum=seconds + table.SECONDS.size - 1,
-            rows=place(table.ROWS, route),
+            rows=place(table.ROWS, route, code),
             body_bytes=place(table.BODY_BYTES, route),
         )
         self._places[route, method, status] = places

@@ -83,7 +83,7 @@ def test_operations_have_names_of_their_own_and_all_path_parameters(predictor):
     assert len(set(names)) == len(names)
     for (path, _), operation in operations.items():
         given = {each["$ref"].rpartition("/")[2] for each in operation["parameters"] if "$ref" in each}
-        assert set(re.findall(r"\{(\w+)\}", path)) == given - {"RequestId"}
+        assert set(re.findall(r"\{(\w+)\}", path)) == given - {"RequestId", "TensorsBehind"}
 
 
 def test_rows_are_those_of_the_model_that_answers(document):
@@ -154,6 +154,27 @@ def test_a_description_is_kept_until_another_model_answers(store, release, bless
     assert second.status_code == 200
     assert second.headers["ETag"] != first.headers["ETag"]
     assert new in second.json["info"]["description"]
+
+
+def test_the_example_of_an_inference_request_is_answered_as_its_row(client, document):
+    examples = {name: each["value"] for name, each in document["components"]["examples"].items()}
+    answer = client.post("/v2/models/clicks/infer", json=examples["InferenceRequest"])
+    assert answer.status_code == 200
+    assert answer.json["outputs"][0]["data"] == examples["JsonAnswer"]["predictions"]
+
+
+def test_no_other_condition_of_a_client_counts(client):
+    for header in ("If-Match", "If-Unmodified-Since", "If-Modified-Since", "If-Range"):
+        response = client.get("/openapi.json", headers={header: '"x"', "Range": "bytes=0-5"})
+        assert response.status_code == 200, header
+        assert response.json["openapi"] == "3.1.0", header
+
+
+def test_a_path_with_two_slashes_is_no_other_path(client):
+    for path in ("/v1//models", "//health", "/v2//health/live", "/health//live"):
+        response = client.get("/", environ_overrides={"PATH_INFO": path}, headers={"Host": "evil.example"})
+        assert response.status_code == 404, path
+        assert "evil.example" not in response.text + str(response.headers), path
 
 
 def test_it_is_made_once_for_a_model(client, monkeypatch):

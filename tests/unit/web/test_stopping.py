@@ -20,7 +20,8 @@ def stopping(predictor):
 
 
 def test_whoever_asks_for_readiness_is_told(stopping):
-    for path in ("/health", "/health/ready", "/ping", "/v2/health/ready", "/up"):
+    of_models = ("/v1/models/m", "/v2/models/m/ready", "/v2/models/m/versions/1/ready")
+    for path in ("/health", "/health/ready", "/ping", "/v2/health/ready", "/up", *of_models):
         response = stopping.get(path)
         assert response.status_code == 503, path
         assert "stopping" in response.text, path
@@ -28,7 +29,7 @@ def test_whoever_asks_for_readiness_is_told(stopping):
 
 
 def test_all_else_is_answered_as_before(stopping):
-    for path in ("/health/live", "/v2/health/live", "/v2", "/", "/metrics"):
+    for path in ("/health/live", "/v2/health/live", "/v2", "/", "/metrics", "/v1/models", "/v2/models/clicks"):
         assert stopping.get(path).status_code == 200, path
         assert stopping.post("/predict", json=ROW).status_code == 200, path
 

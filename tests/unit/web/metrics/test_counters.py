@@ -18,8 +18,8 @@ def test_the_next_owner_goes_on():
     sheet = of_one_process().sheet
     for _ in range(3):
         counters = Counters(sheet)
-        counters.add(counters.place(table.ROWS, "/predict"), 5)
-    assert numbers_of(sheet) == {("andon_predicted_rows_total", "/predict"): [15.0]}
+        counters.add(counters.place(table.ROWS, "/predict", "200"), 5)
+    assert numbers_of(sheet) == {("andon_predicted_rows_total", "/predict", "200"): [15.0]}
 
 
 def test_a_histogram_counts_each_value_in_the_first_bucket_that_it_is_not_above():

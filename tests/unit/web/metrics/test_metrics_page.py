@@ -95,17 +95,20 @@ def test_requests_are_counted_by_rule_method_and_status(client):
         ("other", "unmatched", "404"): 1,
         ("GET", "unmatched", "404"): 1,
     }
-    assert samples["andon_predicted_rows_total", "/predict"] == 4
-    assert samples["andon_http_request_duration_seconds_count", "/predict"] == 3
-    assert samples["andon_http_request_duration_seconds_bucket", "+Inf", "/predict"] == 3
-    assert 0 < samples["andon_http_request_duration_seconds_sum", "/predict"] < 60
+    assert samples["andon_predicted_rows_total", "/predict", "200"] == 4
+    name = "andon_http_request_duration_seconds"
+    for status, count in (("200", 2), ("422", 1)):
+        assert samples[f"{name}_count", "/predict", status] == count
+        assert samples[f"{name}_bucket", "+Inf", "/predict", status] == count
+        assert 0 < samples[f"{name}_sum", "/predict", status] < 60
 
 
 def test_a_length_that_is_no_bodys_is_not_counted(client):
     for requests, stated in enumerate(["20001", "9" * 30, "-1", "x", "²", "1e3"], start=1):
         client.post("/predict", environ_overrides={"CONTENT_LENGTH": stated})
         samples = samples_of(client)
-        assert samples["andon_http_request_duration_seconds_count", "/predict"] == requests, stated
+        name = "andon_http_request_duration_seconds_count"
+        assert sum(value for key, value in samples.items() if key[:2] == (name, "/predict")) == requests, stated
         assert samples["andon_http_request_body_bytes_total", "/predict"] == 0, stated
 
 
