@@ -4,12 +4,10 @@ import asyncio
 
 import numpy as np
 import pytest
-
-pytest.importorskip("kserve")
-from httpx import HTTPStatusError  # noqa: E402
-from kserve import InferenceRESTClient, InferInput, InferRequest  # noqa: E402
-from kserve.inference_client import RESTConfig  # noqa: E402
-from kserve.protocol.infer_type import RequestedOutput  # noqa: E402
+from httpx import HTTPStatusError
+from kserve import InferenceRESTClient, InferInput, InferRequest
+from kserve.inference_client import RESTConfig
+from kserve.protocol.infer_type import RequestedOutput
 
 BINARY = (("page", object, "none"), ("visits", int, 101), ("member", bool, None), ("spent", float, "NaN"))
 TYPES = {"page": "BYTES", "visits": "INT64", "member": "BOOL", "spent": "FP64"}

@@ -4,10 +4,8 @@ import math
 
 import numpy as np
 import pytest
-
-pytest.importorskip("tritonclient.http")
-from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput  # noqa: E402
-from tritonclient.utils import InferenceServerException  # noqa: E402
+from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
+from tritonclient.utils import InferenceServerException
 
 TYPES = {"page": "BYTES", "visits": "INT64", "member": "INT8", "spent": "FP64"}
 DTYPES = {"page": np.object_, "visits": np.int64, "member": np.int8, "spent": np.float64}

@@ -31,7 +31,7 @@ class Suite:
         self.demo = make_demo(folder)
 
     def corpus(self) -> list[Line]:
-        with serve(self.folder, self.demo, log=self.folder / "corpus.log") as service:
+        with serve(self.folder, self.demo, log=self.folder / "corpus.log", ANDON_ACCESS_LOG="true") as service:
             return check_corpus.check(service, quick=self.quick)
 
     def clients(self) -> list[Line]:

@@ -1,9 +1,11 @@
 """What a service stands on goes wrong: its disk, its store, its clock."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
+import urllib.request
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -86,14 +88,25 @@ def _full_disk(folder: Path, store: Path) -> Line:
                 _fill(filler)
                 time.sleep(LOOKS)
                 full = os.statvfs(disk).f_bavail == 0
+                dropped = _dropped(service)
                 filler.unlink()
                 size = service.log.stat().st_size
                 service.wait_until(lambda: service.log.stat().st_size > size, seconds=10)
+                back = service.wait_until(lambda: service.said("the request log is written again"), seconds=20)
             again = service.log.stat().st_size > size
             same = set(service.workers) == workers
-    told = f"the log goes on when there is room again: {'yes' if again else 'no'}"
+    logs = " and ".join(sorted(dropped)) or "nothing"
+    told = f"`/metrics` counts what is lost of these logs: {logs}; "
+    told += f"they go on when there is room again, and say so: {'yes' if again and back else 'no'}"
     told += "" if same else "; other workers"
-    return _line(what, load, told, full and again and same)
+    return _line(what, load, told, full and again and same and back and dropped == {"access", "request"})
+
+
+def _dropped(service: Service) -> set[str]:
+    """The logs that lack a request."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/metrics", timeout=10) as answer:
+        page = answer.read().decode()
+    return set(re.findall(r'^andon_log_dropped_total\{log="(\w+)"\} (?!0\.0$)', page, re.MULTILINE))
 
 
 def _fill(path: Path) -> None:

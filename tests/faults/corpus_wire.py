@@ -6,6 +6,7 @@ from corpus_json import TEXT
 BODY = TEXT.encode()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 GET = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
+MOVED = b"GET /predict/metrics HTTP/1.1\r\nSCRIPT_NAME: /predict"
 SMUGGLED = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -107,6 +108,8 @@ ELSEWHERE = {
     "no such path": "/nowhere",
     "another case": "/Predict",
     "a slash behind it": "/predict/",
+    "two slashes before it": "//health",
+    "two slashes in it": "/health//live",
     "a path above the root": "/../../etc/passwd",
     "the same, encoded": "/%2e%2e/%2e%2e/etc/passwd",
     "a NUL in the path": "/%00",
@@ -176,6 +179,7 @@ ENTRIES = [
     *entries("http", 404, {name: {"path": path, "method": "GET"} for name, path in ELSEWHERE.items()}),
     *entries("http", 404, {"a request to be a proxy": {"raw": line(b"GET http://169.254.169.254/latest HTTP/1.1")}}),
     *entries("http", 404, {"a request to be a tunnel": {"raw": line(b"CONNECT 169.254.169.254:80 HTTP/1.1")}}),
+    *entries("http", 404, {"a path that a header would move": {"raw": line(MOVED)}}),
     *entries("http", 405, METHODS, body=BODY),
     *entries(
         "http",
