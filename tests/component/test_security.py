@@ -172,6 +172,24 @@ def test_a_request_that_does_not_arrive_in_time_is_ended_and_disturbs_nobody(has
     assert "Traceback" not in hasty.log.read_text()
 
 
+def test_a_client_that_takes_nothing_of_its_answers_is_given_up(hasty):
+    """It asks on and on, until all that lies between is full of answers; then the service must end it."""
+    rows = b"flight,origin,hour,holiday,temp\n" + b"1,EWR,7,true,9\n" * 10_000
+    request = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n" % len(rows)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.connect(("127.0.0.1", hasty.port))
+        client.settimeout(20)
+        ended = False
+        while not ended:
+            assert hasty.ready()
+            try:
+                client.sendall(request + rows)
+            except ConnectionError:
+                ended = True
+    assert "Traceback" not in hasty.log.read_text()
+
+
 def test_behind_an_answer_nothing_is_answered_where_nobody_knows_what_it_is(hasty):
     head = b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert statuses(send(hasty.port, head + b"zz\r\n" + head + b"0\r\n\r\n")) == [404]
