@@ -26,9 +26,6 @@ SAGEMAKER_FOLDER = Path("/opt/ml/model")
 """Where SageMaker unpacks a model. It is the store if anything is there, SageMaker gives a port, and nothing a store:
 what is no store then is not ready, and no other model answers in the place of the one that was meant."""
 
-SECRET_CHARACTERS = 16
-"""A token has no fewer."""
-
 SECRETS = ("tokens", "admin_tokens", "tls_key")
 """The settings that name a file of secrets."""
 
@@ -148,10 +145,13 @@ def variable_of(name: str) -> str:
 
 
 def _holds_anything(folder: Path) -> bool:
+    """Whether anything is there, or may be: a folder that can't be read is not taken for an empty one."""
     try:
         return next(folder.iterdir(), None) is not None
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True
 
 
 def take_prefix() -> str:
@@ -167,19 +167,24 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
 
 
 def shown(name: str, value: object) -> object:
-    """A setting's value as it may be shown and as JSON has it: an address without the password in it.
-
-    What was given as the path of a file of secrets, and may be the secret itself, is not shown either.
-    """
-    if name in SECRETS and isinstance(value, Path) and _may_be_secret(value):
-        return str(value.with_name("***"))
+    """A setting's value as it may be shown and as JSON has it: an address without the password in it."""
+    if name in SECRETS and isinstance(value, Path):
+        return shown_path(value)
     if isinstance(value, (str, Path)):
         return re.sub(r"//[^/@\s]*@", "//***@", str(value))
     return value
 
 
-def _may_be_secret(path: Path) -> bool:
-    return len(path.name) >= SECRET_CHARACTERS and not path.suffix and not path.exists()
+def shown_path(path: Path) -> str:
+    """The path of a file of secrets as it may be shown: what is none may be the secret itself.
+
+    A file that is there is shown, and so is a name in a folder that is there; but any text is a name in the working
+    directory.
+    """
+    folder = os.path.abspath(path.parent)
+    if os.path.exists(path) or (os.path.isdir(folder) and folder not in (os.getcwd(), "/")):
+        return str(path)
+    return "***"
 
 
 def as_text(value: object) -> str:

@@ -8,8 +8,8 @@ names, and ``dist/sbom.cdx.json``, which the stage that tries the image writes, 
 name of its commit alone. Where ``REGISTRY_PASSWORD`` is set, it logs in as ``REGISTRY_USER``, and stays so, for
 attestations are pushed next. ``name`` and ``digest``, which they are about, go to ``$GITHUB_OUTPUT``.
 
-``name`` takes what was pushed, by its id, and logs out at the end, whatever happens. So an image whose attestations
-failed is at the registry under its commit, and is not what people pull.
+``name`` takes what was pushed, by its id, and logs out at its end, whatever happens in it. So an image whose
+attestations failed is at the registry under its commit, and is not what people pull; the login then ends with the job.
 """
 
 import json

@@ -57,7 +57,7 @@ class Front:
         observers: Sequence[Observer] = (),
     ) -> None:
         self.application = application
-        self._paths = paths
+        self._paths = paths.bind("localhost")
         self._guards = tuple(guards)
         self._observers = tuple(observers)
 
@@ -86,7 +86,7 @@ class Front:
 
     def _route_of(self, environ: dict[str, Any]) -> str:
         try:
-            rule, _ = self._paths.bind_to_environ(environ).match(return_rule=True)
+            rule, _ = self._paths.match(environ["PATH_INFO"], environ["REQUEST_METHOD"], return_rule=True)
         except HTTPException:  # none, or none for this method
             return UNMATCHED
         return rule.rule

@@ -22,8 +22,8 @@ class Nowhere:
     """A WSGI application in front of another, which it asks for whatever may be a path of its.
 
     Surely none is a path with whose first segment no rule begins: it is answered as the other would, with the same
-    bytes and headers. None either is one that does not begin with one slash. To werkzeug, ``//metrics`` is
-    ``/metrics``; to the guards before us, who go by the path as it came, it is not.
+    bytes and headers. None either is one that does not begin with one slash, but for an empty one. To werkzeug,
+    ``//metrics`` is ``/metrics``; to the guards before us, who go by the path as it came, it is not.
 
     Args:
         paths: the rules of the other, which has them all before its first request, as Flask demands. Where one begins
@@ -40,7 +40,7 @@ class Nowhere:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        path = environ["PATH_INFO"]
+        path = environ["PATH_INFO"] or "/"
         is_whole = path.startswith("/") and not path.startswith("//")
         if is_whole and (self._firsts is None or _first(path) in self._firsts):
             return self._application(environ, start_response)

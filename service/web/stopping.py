@@ -18,7 +18,8 @@ from service.web.errors import RETRY_AFTER_SECONDS, Failure, Render
 from service.web.front import Application
 
 READINESS = re.compile(
-    r"/health|/health/ready|/ping|/v2/health/ready|/v2/models/[^/]+(/versions/[^/]+)?/ready|/v1/models/[^/:]+"
+    r"/health|/health/ready|/ping|/v2/health/ready"
+    r"|/v2/models/[^/]+(/versions/[^/]+)?/ready|/v1/models/[^/:]+(/versions/[^/:]+)?"
 )
 """What asks whether to send requests here. Whether the process lives is another question."""
 

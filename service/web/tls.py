@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from service.config import Settings
+from service.config import Settings, shown_path
 from service.errors import BadSettingFile, ConfigError
 
 
@@ -37,7 +37,7 @@ def context_of(settings: Settings) -> ssl.SSLContext | None:
             expected, found = "the key of ANDON_TLS_CERTIFICATE", "that of another certificate"
         else:
             expected, found = "an unencrypted key, and a certificate in ANDON_TLS_CERTIFICATE, as PEM", "something else"
-        raise BadSettingFile(variable="ANDON_TLS_KEY", file=str(key), expected=expected, found=found) from None
+        raise BadSettingFile(variable="ANDON_TLS_KEY", file=shown_path(key), expected=expected, found=found) from None
     if client_ca is not None:
         _readable(client_ca, "ANDON_TLS_CLIENT_CA")
         try:
@@ -45,7 +45,7 @@ def context_of(settings: Settings) -> ssl.SSLContext | None:
         except ssl.SSLError:
             expected = "certificates as PEM"
             raise BadSettingFile(
-                variable="ANDON_TLS_CLIENT_CA", file=str(client_ca), expected=expected, found="something else"
+                variable="ANDON_TLS_CLIENT_CA", file=shown_path(client_ca), expected=expected, found="something else"
             ) from None
         context.verify_mode = ssl.CERT_REQUIRED
     return context
@@ -57,7 +57,7 @@ def _readable(path: Path, variable: str) -> None:
     except OSError as error:
         found = error.strerror or "another"
         expected = "a file that can be read"
-        raise BadSettingFile(variable=variable, file=str(path), expected=expected, found=found) from None
+        raise BadSettingFile(variable=variable, file=shown_path(path), expected=expected, found=found) from None
 
 
 def _no_password() -> str:

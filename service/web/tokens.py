@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TypeAlias
 
-from service.config import SECRET_CHARACTERS, Settings, shown
+from service.config import Settings, shown_path
 from service.errors import BadSettingFile
 from service.web.calls import Call
 from service.web.errors import Failure, Render
@@ -31,7 +31,7 @@ ADMIN = ("/metrics", "/admin")
 ADMIN_BELOW = ("/metrics/", "/admin/")
 """What is for those who run the service. All other paths are for those who use it."""
 
-MIN_CHARACTERS = SECRET_CHARACTERS
+MIN_CHARACTERS = 16
 MAX_CHARACTERS = 1_024
 MAX_TOKENS = 1_000
 MAX_FILE_BYTES = 2**20
@@ -60,6 +60,7 @@ class TokenFile:
     def __init__(self, path: Path, *, variable: str) -> None:
         self.variable = variable
         self._path = path
+        self._shown = shown_path(path)
         self._stamp, self._digests = self._read()
         self._trouble: str | None = None
         self._next_look = 0.0
@@ -127,7 +128,7 @@ class TokenFile:
 
     def _refusal(self, expected: str, found: str, *, line: int | None = None) -> BadSettingFile:
         return BadSettingFile(
-            variable=self.variable, file=str(shown("tokens", self._path)), expected=expected, found=found, line=line
+            variable=self.variable, file=self._shown, expected=expected, found=found, line=line
         )
 
 

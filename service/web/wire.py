@@ -6,6 +6,9 @@ import errno
 import re
 import time
 from collections.abc import Callable
+from fcntl import ioctl
+from struct import unpack
+from termios import TIOCOUTQ
 from typing import Any, TypeVar
 
 from gunicorn.http import message  # type: ignore[import-untyped]
@@ -36,7 +39,7 @@ T = TypeVar("T")
 class Held:
     """A socket that holds the first part of an answer back until the next one comes.
 
-    A client that takes nothing of what is sent for ``seconds`` has gone, to gunicorn.
+    A client that takes nothing of what was sent for ``seconds`` has gone, to gunicorn.
     """
 
     __slots__ = ("_held", "_seconds", "_socket")
@@ -59,19 +62,35 @@ class Held:
             self._send(held)
 
     def _send(self, data: bytes) -> None:
-        self._socket.settimeout(self._seconds)
+        self._socket.settimeout(self._seconds / 2)
         try:
-            sent = self._socket.send(data)  # all of it, nearly always, and then for less than ``sendall``
+            sent = self._send_some(data)  # all of it, nearly always, and then for less than ``sendall``
             while sent < len(data):
-                sent += self._socket.send(memoryview(data)[sent:])  # of a slow client, each part has its own time
-        except TimeoutError:
-            raise BrokenPipeError(errno.EPIPE, "nobody takes the answer") from None
+                sent += self._send_some(memoryview(data)[sent:])
         finally:
             self._socket.settimeout(None)
+
+    def _send_some(self, data: bytes | memoryview) -> int:
+        """Send what there is room for. It comes in large pieces, so that there is none may be due to a slow client."""
+        untaken: int | None = None
+        while True:
+            try:
+                sent: int = self._socket.send(data)
+                return sent
+            except TimeoutError:
+                before, untaken = untaken, _untaken(self._socket)
+                if before is not None and untaken >= before:
+                    raise BrokenPipeError(errno.EPIPE, "nobody takes the answer") from None
 
     def __getattr__(self, name: str) -> Any:
         self.flush()  # whatever else is done with a socket comes behind what was sent
         return getattr(self._socket, name)
+
+
+def _untaken(socket: Any) -> int:
+    """Bytes that were sent and that the client's machine has not acknowledged."""
+    count: int = unpack("i", ioctl(socket.fileno(), TIOCOUTQ, bytes(4)))[0]
+    return count
 
 
 class Late(TimeoutError):

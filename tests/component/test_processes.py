@@ -63,9 +63,12 @@ def on_terminal():
     def start(command):
         ours, theirs = pty.openpty()
         before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's job in the background ignores it
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL, text=True)
-        signal.signal(signal.SIGINT, before)
-        os.close(theirs)
+        try:
+            given = {"stdout": subprocess.PIPE, "stderr": theirs, "stdin": subprocess.DEVNULL, "text": True}
+            process = subprocess.Popen(command, **given)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            os.close(theirs)
         opened.append((process, ours))
         return process, ours
 

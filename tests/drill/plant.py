@@ -7,7 +7,7 @@ A defect of ``catalogue.toml`` is planted in a copy of the tree, and ``tox -m li
 order, that a laptop and GitHub run. First the line is run on a copy without a defect, which must pass all of it;
 ``--no-control`` says that it has just passed on this very tree. The defective models of ``models.py`` are trained and
 judged by the installed Andon, as any candidate is. ``--write`` puts the tables into ``docs/pipeline.md``: that of the
-stages, and that of the defects if none was left out.
+stages, and of the defects the rows of those that were planted; the others' stay.
 """
 
 import argparse
@@ -44,7 +44,7 @@ UNREAD = ("Dockerfile", "docker-compose.yml")
 """No unit or component test reads these: with a defect in them alone, what the control made of those stages holds."""
 
 WITNESSES = (
-    r"^(?:SUB)?FAILED.*?(tests/\S+?\.py::\w+)",  # pytest
+    r"^(?:ERROR|(?:SUB)?FAILED)\b.*?\s(?:\S*/)?(tests/\S+?\.py(?:::\w+)?)(?=\s|\[|$)",  # pytest
     r"^\S*?(\w+\.py:\d+:\d+: \w+ .*)",  # flake8
     r"^\S*?(\w+\.py:\d+: error: .*)",  # mypy
     r"^(.*) BROKEN",  # import-linter
@@ -52,9 +52,11 @@ WITNESSES = (
     r"(\w+\.[ch]:\d+:\d+: error: .*)",  # the C compiler
     r"^\w+: (.*: FAILED: .*)",  # a step of image or container
     r"^(\w+: FAILED: .*)",  # the smoke test
-    r"^(\w+Error: .*)",
+    r"^\w+: exit \d+ .*?> (.*?) pid=\d+",  # tox: the command, of a checker that has no form of its own here
 )
-"""The line that says what was found, by who says it."""
+"""The line that says what was found, by who says it; the first of these that there is."""
+
+HEAD = ("defect", "kind", "should stop at", "stopped at", "by", "seconds", "ran after it")
 
 MOST_WITNESS = 120
 """Characters of it in the table."""
@@ -107,18 +109,21 @@ def main(arguments=None):
         drill.remove_images()
     runs += judge([defect for defect in defects if "edit" not in defect])
     tables = {"control": control_table(control)} if control else {}
-    tables["drill"] = drill_table(runs)
-    wrong = [defect["name"] for defect, run in runs if run.stopped != defect["stage"] or run.after]
-    right = f"{len(runs)} of {len(runs)} defects stopped at the stage named for them, and nothing after it ran"
-    verdict = f"FAILED: {', '.join(wrong)}" if wrong else right
+    rows = {defect["name"]: row_of(defect, run) for defect, run in runs}
+    tables["drill"] = drill_table(rows.values())
+    wrong = [defect["name"] for defect, run in runs if is_wrong(defect, run)]
+    verdict = f"FAILED: {', '.join(wrong)}" if wrong else right(len(runs))
     print(*tables.values(), verdict, sep="\n\n")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with open(summary, "a", encoding="utf-8") as file:
             file.write("\n\n".join([*tables.values(), verdict]) + "\n")
     if options.write:
-        tables["drill"] += f"\n\n{verdict}.\n"
-        if options.only or options.kind or options.each_kind:
-            del tables["drill"]
+        names = [defect["name"] for defect in catalogue()]
+        rows = {**written_rows(), **rows}
+        rows = [rows[name] for name in names if name in rows]
+        wrong_rows = [row[0].partition(":")[0] for row in rows if row[2] != row[3] or row[-1] != "nothing"]
+        said = f"FAILED: {', '.join(wrong_rows)}" if wrong_rows else right(len(rows))
+        tables["drill"] = f"{drill_table(rows)}\n\n{said}.\n"
         write(**tables)
     return 1 if wrong else 0
 
@@ -139,12 +144,18 @@ def parse(arguments):
     return options
 
 
-def chosen(options):
-    """The defects that were asked for, in the order of the catalogues."""
+def catalogue():
+    """All defects, those of the code and the models."""
     defects = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))["defect"]
     for model in models.CATALOGUE.values():
         gate = model.stopped_by[0].partition(":")[0]
         defects.append({"name": model.name, "kind": "model", "stage": f"gate: {gate}", "what": model.what})
+    return defects
+
+
+def chosen(options):
+    """The defects that were asked for, in the order of the catalogues."""
+    defects = catalogue()
     unknown = {*(options.only or ())} - {defect["name"] for defect in defects}
     unknown |= {*(options.kind or ())} - {defect["kind"] for defect in defects}
     if unknown:
@@ -371,7 +382,7 @@ def carry_wheel(wheel, target):
 def say(name, stage, run):
     """A line about a run, at once; and its last words where it went wrong."""
     where = f"stopped at {run.stopped}" if run.stopped else "passed everything"
-    wrong = run.stopped != stage or run.after
+    wrong = is_wrong({"stage": stage}, run)
     print(f"{name}: {where} after {run.seconds:.0f} s{', WRONG' if wrong else ''}", file=sys.stderr, flush=True)
     if wrong:
         print(*run.log.splitlines()[-40:], sep="\n", file=sys.stderr, flush=True)
@@ -385,23 +396,42 @@ def control_table(control):
     return "\n".join(["| stage | seconds |", "|---|---|", *rows, *sums])
 
 
-def drill_table(runs):
-    """Every defect, where it should be stopped, where it was, and what ran after."""
-    head = ("defect", "kind", "should stop at", "stopped at", "by", "seconds", "ran after it")
-    rows = [
-        (
-            f"{defect['name']}: {defect['what']}",
-            defect["kind"],
-            defect["stage"],
-            run.stopped or "**nowhere**",
-            f"`{run.witness}`" if run.witness else "",
-            f"{run.seconds:.0f}",
-            ", ".join(run.after) or "nothing",
-        )
-        for defect, run in runs
-    ]
-    lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in (head, *rows)]
-    return "\n".join(["| " + lines[0] + " |", "|---" * len(head) + "|", *(f"| {line} |" for line in lines[1:])])
+def is_wrong(defect, run):
+    """Whether a line did not stop where it should, with something to show for it, or something ran after it."""
+    return run.stopped != defect["stage"] or (run.stopped and not run.witness) or bool(run.after)
+
+
+def right(count):
+    """The verdict, where all is as it should be."""
+    return f"{count} of {count} defects stopped at the stage named for them, and nothing after it ran"
+
+
+def row_of(defect, run):
+    """A row of the table: a defect, where it should be stopped, where it was and by what, and what ran after."""
+    cells = (
+        f"{defect['name']}: {defect['what']}",
+        defect["kind"],
+        defect["stage"],
+        run.stopped or "**nowhere**",
+        f"`{run.witness}`" if run.witness else "",
+        f"{run.seconds:.0f}",
+        ", ".join(run.after) or "nothing",
+    )
+    return tuple(cell.replace("|", "&#124;") for cell in cells)
+
+
+def drill_table(rows):
+    """The table of these rows."""
+    lines = [f"| {' | '.join(row)} |" for row in (HEAD, *rows)]
+    return "\n".join([lines[0], "|---" * len(HEAD) + "|", *lines[1:]])
+
+
+def written_rows():
+    """The rows that are in the page, by the defects' names."""
+    _, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- drill -->\n")
+    table, _, _ = rest.partition("<!-- /drill -->")
+    rows = [tuple(line[2:-2].split(" | ")) for line in table.splitlines() if line.startswith("| ")]
+    return {row[0].partition(":")[0]: row for row in rows if row != HEAD and len(row) == len(HEAD)}
 
 
 def write(**tables):

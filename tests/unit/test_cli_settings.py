@@ -21,17 +21,18 @@ def config(capsys, *arguments):
     return capsys.readouterr()
 
 
-def test_every_setting_is_shown_with_its_source(monkeypatch, capsys):
+def test_every_setting_is_shown_with_its_source(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("ANDON_WORKERS", "3")
     monkeypatch.setenv("ANDON_PORT", "9000")
-    arguments = ["--port", "9001", "--set", "max-rows=7", "--set", "ANDON_ACCESS_LOG=true", "--set", "tls_key=/a/key"]
+    arguments = ["--port", "9001", "--set", "max-rows=7", "--set", "ANDON_ACCESS_LOG=true"]
+    arguments += ["--set", f"tls_key={tmp_path / 'key'}"]
     rows = json.loads(config(capsys, *arguments, "--json").out)
     assert set(rows) == {variable_of(name) for name in BOUNDS}
     assert rows["ANDON_WORKERS"] == {"value": 3, "source": "environment"}
     assert rows["ANDON_PORT"] == {"value": 9001, "source": "option"}
     assert rows["ANDON_MAX_ROWS"] == {"value": 7, "source": "option"}
     assert rows["ANDON_ACCESS_LOG"] == {"value": True, "source": "option"}
-    assert rows["ANDON_TLS_KEY"] == {"value": "/a/key", "source": "option"}
+    assert rows["ANDON_TLS_KEY"] == {"value": str(tmp_path / "key"), "source": "option"}
     assert rows["ANDON_HOST"] == {"value": "127.0.0.1", "source": "default"}
     assert rows["ANDON_TOKENS"] == {"value": None, "source": "default"}
     lines = config(capsys, *arguments).out.splitlines()
@@ -49,17 +50,33 @@ def test_what_a_file_holds_is_not_shown(tmp_path, capsys):
     assert "a-secret" not in out
 
 
-def test_a_secret_in_place_of_its_files_path_is_not_shown(tmp_path, capsys, monkeypatch):
+SECRETS = {
+    "short": "s3cret-token-abcdefghijkl",
+    "with dots": "eyJhbGciOi.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4",
+    "with slashes": "q83vEjRW/eJq83vEjRWeJq83v/EjRWeJq8",
+    "long": "s3cret" * 60,
+}
+
+
+def test_a_secret_in_place_of_its_files_path_is_not_shown(tmp_path, capsys, monkeypatch, subtests):
     monkeypatch.chdir(tmp_path)
-    secret = "s3cret-token-abcdefghijkl"
-    for command in ("config", "serve"):
-        main([command, "--set", f"tokens={secret}"])
-    said = "".join(capsys.readouterr())
-    assert secret not in said
-    assert said.count("***") == 2
-    (tmp_path / secret).write_text("x" * 16)
-    main(["config", "--set", f"tokens={secret}"])
-    assert secret in capsys.readouterr().out
+    for (kind, secret), name in product(SECRETS.items(), ("tokens", "admin_tokens", "tls_key")):
+        with subtests.test(kind=kind, name=name):
+            more = ["--set", "tls_certificate=there"] if name == "tls_key" else []
+            (tmp_path / "there").touch()
+            for command in ("config", "serve"):
+                main([command, "--set", f"{name}={secret}", *more])
+            said = "".join(capsys.readouterr())
+            assert not any(part in said for part in secret.split("/"))
+            assert said.count("***") == 2
+
+
+def test_the_path_of_such_a_file_is_shown_where_it_can_be_one(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tokens-of-the-users").write_text("x" * 16)
+    for path in ("tokens-of-the-users", str(tmp_path / "tokens-of-the-users"), f"{tmp_path.parent}/prediction-tokens"):
+        main(["config", "--set", f"tokens={path}"])
+        assert path in capsys.readouterr().out
 
 
 def test_a_password_in_an_address_is_not_shown():

@@ -197,6 +197,9 @@ def test_sagemakers_folder_is_the_store_if_anything_is_in_it_and_nothing_else_is
     assert Settings.from_environ(started).store == tmp_path
     assert Settings.from_environ({**started, "ANDON_STORE": "mine"}).store == Path("mine")
     assert Settings.from_environ({}).store == Settings().store
+    for unread in (tmp_path / "model.tar", Path("x" * 300)):  # it may hold anything
+        monkeypatch.setattr(config, "SAGEMAKER_FOLDER", unread)
+        assert Settings.from_environ(started).store == unread
     monkeypatch.setattr(config, "SAGEMAKER_FOLDER", tmp_path / "nowhere")
     assert Settings.from_environ(started).store == Settings().store
 

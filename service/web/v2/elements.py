@@ -75,6 +75,9 @@ def _numeric(field: Field, tensor: Tensor, datatype: Datatype, data: list[Any] |
         values = _array(data if mask is None else [0 if value is None else value for value in data], datatype)
     if tensor.missing is not None:
         mask = _without(marked(tensor, datatype, values), mask)
+    if values.dtype.kind in "iu" and values.dtype != datatype.packed:  # of JSON, whose numbers have no width
+        width = np.iinfo(datatype.packed)
+        refuse((values < width.min) | (values > width.max), mask, "an integer out of range")
     if field.type == "boolean" and values.dtype != np.bool_:
         refuse((values != 0) & (values != 1), mask, "an element that is neither 0 nor 1")
         values = values.astype(np.bool_)
@@ -91,14 +94,10 @@ def _array(data: list[Any], datatype: Datatype) -> NDArray[Any]:
     """The elements of JSON, which are of the datatype's types.
 
     Raises:
-        BadValue: an integer that is beyond what the datatype can hold.
+        BadValue: an integer that is beyond what any datatype can hold.
     """
     try:
-        values = np.array(data, dtype=datatype.listed)
-        if datatype.packed.kind in "iu" and datatype.packed != datatype.listed:
-            width = np.iinfo(datatype.packed)
-            refuse((values < width.min) | (values > width.max), None, "an integer out of range")
-        return values
+        return np.array(data, dtype=datatype.listed)
     except OverflowError:
         bounds = np.iinfo(datatype.listed)
         row = next(row for row, value in enumerate(data) if not bounds.min <= value <= bounds.max)

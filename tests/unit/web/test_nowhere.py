@@ -43,14 +43,14 @@ def test_the_answer_is_flask_s_and_flask_is_not_asked(app, flask_saw):
 
 
 def test_what_may_be_a_path_of_ours_comes_to_flask(client, flask_saw):
-    paths = ["/", "/health", "/health/none", "/v1", "/v2/none", "/predict/", "/docs"]
+    paths = ["", "/", "/health", "/health/none", "/v1", "/v2/none", "/predict/", "/docs"]
     for path in paths:
         client.get("/", environ_overrides={"PATH_INFO": path})
     assert flask_saw == paths
 
 
 def test_a_path_that_does_not_begin_with_one_slash_is_none_of_ours(client, flask_saw):
-    for path in ("", "//", "//health", "///metrics", "metrics", "*", "//nowhere"):
+    for path in ("//", "//health", "///metrics", "metrics", "*", "//nowhere"):
         assert client.get("/", environ_overrides={"PATH_INFO": path}).status_code == 404, path
     assert flask_saw == []
 

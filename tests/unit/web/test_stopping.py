@@ -20,7 +20,7 @@ def stopping(predictor):
 
 
 def test_whoever_asks_for_readiness_is_told(stopping):
-    of_models = ("/v1/models/m", "/v2/models/m/ready", "/v2/models/m/versions/1/ready")
+    of_models = ("/v1/models/m", "/v1/models/m/versions/1", "/v2/models/m/ready", "/v2/models/m/versions/1/ready")
     for path in ("/health", "/health/ready", "/ping", "/v2/health/ready", "/up", *of_models):
         response = stopping.get(path)
         assert response.status_code == 503, path

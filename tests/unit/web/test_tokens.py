@@ -5,6 +5,7 @@ import os
 import string
 from functools import cache
 from itertools import product
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -95,6 +96,14 @@ def test_a_prediction_under_an_open_path_is_not(predictor, users, path):
     assert client.post(path, json=body).status_code == 401
     assert client.post(path, json=body, headers={"Authorization": f"Bearer {USER}"}).status_code == 200
     assert client.get("/health").status_code == 200
+
+
+def test_a_file_that_nobody_may_look_for_any_more_takes_no_token_back(users, monkeypatch):
+    guard = Tokens(TokenFile(users, variable="V"), None, render=lambda failure, path: failure)
+    monkeypatch.setattr(os, "stat", refuse := Mock(side_effect=PermissionError(13, "Permission denied")))
+    environ = {"PATH_INFO": "/predict", "REQUEST_METHOD": "GET", "HTTP_AUTHORIZATION": f"Bearer {USER}"}
+    assert guard.refuse(Call(environ)) is None
+    assert refuse.called
 
 
 UNKNOWN = [USER[:-1], USER + "x", USER.upper(), f"{USER},{USER}", f"{USER} {USER}", "x", "ü" * 20, "#", f"{USER}\xa0"]

@@ -30,7 +30,7 @@ class Socket:
 
     def __init__(self, most=None, parts=None):
         self.done, self.most, self.parts = [], most, parts
-        self.timeout, self.timeouts = None, set()
+        self.timeout, self.timeouts, self.waits = None, set(), 0
 
     def settimeout(self, seconds):
         self.timeout = seconds
@@ -38,6 +38,7 @@ class Socket:
     def send(self, data):
         self.timeouts.add(self.timeout)
         if self.parts == len(self.done):
+            self.waits += 1
             raise TimeoutError("timed out")
         self.done.append(bytes(data[: self.most]))
         return len(self.done[-1])
@@ -62,16 +63,20 @@ def test_what_a_socket_does_not_take_at_once_is_sent_behind():
     held.sendall(b"head and body")
     held.flush()
     assert socket.done == [b"head ", b"and b", b"ody"]
-    assert (socket.timeouts, socket.timeout) == ({9.0}, None)
+    assert (socket.timeouts, socket.timeout) == ({4.5}, None)
 
 
-@pytest.mark.parametrize("parts", [0, 1])
-def test_a_client_that_takes_nothing_more_has_gone(parts):
+@pytest.mark.parametrize(
+    ("parts", "untaken", "waits"), [(0, [7, 7], 2), (1, [7, 7], 2), (0, [9, 8, 7, 7], 4), (0, [9, 8, 9], 3)]
+)
+def test_a_client_that_takes_nothing_more_has_gone_and_a_slow_one_has_not(monkeypatch, parts, untaken, waits):
+    left = iter(untaken)
+    monkeypatch.setattr(wire, "_untaken", lambda _: next(left))
     socket = Socket(most=5, parts=parts)
     held = Held(socket, 9.0)
     with pytest.raises(BrokenPipeError):
         held.sendall(b"x" * (HELD_BYTES + 1))
-    assert (len(socket.done), socket.timeout) == (parts, None)
+    assert (len(socket.done), socket.waits, socket.timeout) == (parts, waits, None)
 
 
 def test_what_was_held_back_goes_out_before_anything_else_is_done():
