@@ -9,7 +9,11 @@ from __future__ import annotations
 import mmap
 import re
 import signal
+import socket
+import struct
 import time
+from contextlib import suppress
+from ctypes import addressof, create_string_buffer
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +26,23 @@ READINESS = re.compile(
     r"|/v2/models/[^/]+(/versions/[^/]+)?/ready|/v1/models/[^/:]+(/versions/[^/:]+)?"
 )
 """What asks whether to send requests here. Whether the process lives is another question."""
+
+SHUT_SECONDS = 0.1
+"""So long a handshake may still take that has begun before a listener was shut."""
+
+SO_ATTACH_FILTER = 26
+"""Of Linux, which Python's ``socket`` does not name."""
+
+_NO_BEGINNING = b"".join(
+    struct.pack("HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 13),  # the flags of the TCP header
+        (0x54, 0, 0, 0x12),  # of these SYN and ACK
+        (0x15, 0, 1, 0x02),  # a SYN alone:
+        (0x06, 0, 0, 0),  # dropped
+        (0x06, 0, 0, 0xFFFFFFFF),  # all else passes
+    )
+)
 
 AT_ONCE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Any of these, while a stop goes on, ends it."""
@@ -91,4 +112,20 @@ def drain(arbiter: Any, flag: Flag, *, seconds: float) -> None:
                 arbiter.reap_workers()
         arbiter.murder_workers()
         arbiter.manage_workers()
+    if not (arbiter.systemd or arbiter.reexec_pid or arbiter.master_pid):  # else somebody goes on listening there
+        for listener in arbiter.LISTENERS:
+            shut(listener.sock)
+        time.sleep(SHUT_SECONDS)
     raise StopIteration
+
+
+def shut(listener: socket.socket) -> None:
+    """Have no connection begin at a listening socket any more, in all processes; what has begun comes to its end.
+
+    When the last process closes it, the kernel resets whoever waits there, and between a look at who does and the end
+    somebody may have come. Who begins now is not answered, tries again, and finds nobody, or who comes after us.
+    """
+    code = create_string_buffer(_NO_BEGINNING)
+    program = struct.pack("HP", len(_NO_BEGINNING) // 8, addressof(code))
+    with suppress(OSError):  # where the kernel has no such filters
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

@@ -1,12 +1,14 @@
 """A service that is to stop: not ready, and still answering."""
 
 import multiprocessing
+import socket
+from contextlib import ExitStack
 
 import pytest
 
 from service.config import Settings
 from service.web import STOPPING, create_app
-from service.web.stopping import Flag
+from service.web.stopping import Flag, shut
 
 ROW = {"instances": [{"user": "a", "hour": 1}]}
 
@@ -36,6 +38,23 @@ def test_all_else_is_answered_as_before(stopping):
 
 def test_without_the_flag_it_is_ready(client):
     assert client.get("/health/ready").status_code == 200
+
+
+def test_at_a_listener_that_is_shut_nothing_begins_and_what_has_begun_goes_on():
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        waiting = stack.enter_context(socket.create_connection(listener.getsockname()))
+        waiting.sendall(b"a request")
+        shut(listener)
+        late = stack.enter_context(socket.socket())
+        late.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            late.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+        stack.enter_context(accepted)
+        assert accepted.recv(9) == b"a request"
+        accepted.sendall(b"an answer")
+        assert waiting.recv(9) == b"an answer"
 
 
 def test_the_flag_is_the_same_in_all_processes():
