@@ -121,10 +121,7 @@ class Settings:
             variables = [variable_of(setting.name), *PLATFORMS.get(setting.name, ())]
             variable = next((each for each in variables if each in given), None)
             if variable is not None:
-                expected, parse = BOUNDS[setting.name]
-                if variable == "AIP_STORAGE_URI" and not given[variable].startswith("/"):
-                    expected = "a folder's path from the root, for nothing is fetched; ANDON_STORE names another store"
-                    raise ConfigError(variable=variable, value=given[variable], expected=expected)
+                expected, parse = PLATFORM_BOUNDS.get(variable) or BOUNDS[setting.name]
                 try:
                     values[setting.name] = parse(given[variable])
                 except ValueError:
@@ -227,6 +224,12 @@ def _not_empty(kind: Callable[[str], object]) -> Callable[[str], object]:
     return parse
 
 
+def _rooted(text: str) -> Path:
+    if not text.startswith("/"):
+        raise ValueError(text)
+    return Path(text)
+
+
 def _route(text: str) -> str:
     if not re.fullmatch(r"(/[\w.~!$&'()*+,;=:@-]+)*/?", text, re.ASCII):
         raise ValueError(text)
@@ -277,3 +280,11 @@ BOUNDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "monitor_rows": _integer(0, 1_000_000),
 }
 """For each setting, what is expected in words, and the function that turns text into it or raises ``ValueError``."""
+
+PLATFORM_BOUNDS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "AIP_STORAGE_URI": (
+        "a folder's path from the root, for nothing is fetched; ANDON_STORE names another store",
+        _rooted,
+    ),
+}
+"""The same for a platform's variable that may be less than the setting."""

@@ -1,26 +1,18 @@
 """KServe's own client, over the Open Inference Protocol."""
 
-import asyncio
+from functools import partial
 
+import kserve_rest
 import numpy as np
 import pytest
 from httpx import HTTPStatusError
-from kserve import InferenceRESTClient, InferInput, InferRequest
-from kserve.inference_client import RESTConfig
+from kserve import InferInput, InferRequest
 from kserve.protocol.infer_type import RequestedOutput
 
 BINARY = (("page", object, "none"), ("visits", int, 101), ("member", bool, None), ("spent", float, "NaN"))
 TYPES = {"page": "BYTES", "visits": "INT64", "member": "BOOL", "spent": "FP64"}
 
-
-def ask(service, question, *arguments, **options):
-    """The answer to one question, on a connection of its own."""
-
-    async def answer():
-        async with InferenceRESTClient(RESTConfig(protocol="v2", retries=0)) as client:
-            return await getattr(client, question)(f"http://{service.address}", *arguments, **options)
-
-    return asyncio.run(answer())
+ask = partial(kserve_rest.ask, "v2")
 
 
 def test_it_is_live_and_ready(service):

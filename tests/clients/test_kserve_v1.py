@@ -1,20 +1,12 @@
 """KServe's own client of protocol v1, which is TensorFlow Serving's."""
 
-import asyncio
+from functools import partial
 
+import kserve_rest
 import pytest
 from httpx import HTTPStatusError
-from kserve.inference_client import InferenceRESTClient, RESTConfig
 
-
-def ask(service, method, *arguments, **named):
-    """The answer to one question, on a connection of its own."""
-
-    async def answer():
-        async with InferenceRESTClient(RESTConfig(protocol="v1", retries=0)) as client:
-            return await getattr(client, method)(f"http://{service.address}", *arguments, **named)
-
-    return asyncio.run(answer())
+ask = partial(kserve_rest.ask, "v1")
 
 
 def test_the_server_is_alive_and_the_model_ready(service):

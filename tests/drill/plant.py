@@ -111,8 +111,8 @@ def main(arguments=None):
     tables = {"control": control_table(control)} if control else {}
     rows = {defect["name"]: row_of(defect, run) for defect, run in runs}
     tables["drill"] = drill_table(rows.values())
-    wrong = [defect["name"] for defect, run in runs if is_wrong(defect, run)]
-    verdict = f"FAILED: {', '.join(wrong)}" if wrong else right(len(runs))
+    wrong = [defect["name"] for defect, run in runs if is_wrong(defect["stage"], run)]
+    verdict = said(wrong, of=len(runs))
     print(*tables.values(), verdict, sep="\n\n")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with open(summary, "a", encoding="utf-8") as file:
@@ -122,8 +122,7 @@ def main(arguments=None):
         rows = {**written_rows(), **rows}
         rows = [rows[name] for name in names if name in rows]
         wrong_rows = [row[0].partition(":")[0] for row in rows if row[2] != row[3] or row[-1] != "nothing"]
-        said = f"FAILED: {', '.join(wrong_rows)}" if wrong_rows else right(len(rows))
-        tables["drill"] = f"{drill_table(rows)}\n\n{said}.\n"
+        tables["drill"] = f"{drill_table(rows)}\n\n{said(wrong_rows, of=len(rows))}.\n"
         write(**tables)
     return 1 if wrong else 0
 
@@ -382,7 +381,7 @@ def carry_wheel(wheel, target):
 def say(name, stage, run):
     """A line about a run, at once; and its last words where it went wrong."""
     where = f"stopped at {run.stopped}" if run.stopped else "passed everything"
-    wrong = is_wrong({"stage": stage}, run)
+    wrong = is_wrong(stage, run)
     print(f"{name}: {where} after {run.seconds:.0f} s{', WRONG' if wrong else ''}", file=sys.stderr, flush=True)
     if wrong:
         print(*run.log.splitlines()[-40:], sep="\n", file=sys.stderr, flush=True)
@@ -396,14 +395,16 @@ def control_table(control):
     return "\n".join(["| stage | seconds |", "|---|---|", *rows, *sums])
 
 
-def is_wrong(defect, run):
-    """Whether a line did not stop where it should, with something to show for it, or something ran after it."""
-    return run.stopped != defect["stage"] or (run.stopped and not run.witness) or bool(run.after)
+def is_wrong(stage, run):
+    """Whether a line did not stop at its stage, with something to show for it, or something ran after that."""
+    return run.stopped != stage or (run.stopped and not run.witness) or bool(run.after)
 
 
-def right(count):
-    """The verdict, where all is as it should be."""
-    return f"{count} of {count} defects stopped at the stage named for them, and nothing after it ran"
+def said(wrong, *, of):
+    """The verdict on so many defects, some of which are wrong."""
+    if wrong:
+        return f"FAILED: {', '.join(wrong)}"
+    return f"{of} of {of} defects stopped at the stage named for them, and nothing after it ran"
 
 
 def row_of(defect, run):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +33,12 @@ class Examples:
 
     Attributes:
         row: a value for each field, whether it is required or not.
-        datatypes: of each field, as ``/v2`` has it.
+        tensors: the same row as ``/v2`` has it, an input a field.
         probability: of the row.
     """
 
     row: dict[str, Any]
-    datatypes: dict[str, str]
+    tensors: list[dict[str, Any]]
     probability: float
     model: str
     version: str
@@ -47,17 +46,18 @@ class Examples:
     @classmethod
     def of(cls, predictor: Predictor | None) -> Examples:
         """Those for a model; without one, they show no more than the form."""
-        if predictor is None:
-            return cls._of([_UNKNOWN], 0.5, model="model", version="version")
-        fields = predictor.schema.fields
-        (probability,) = predictor.predict_rows([{field.name: example_of(field) for field in fields}])
-        return cls._of(fields, probability, model=predictor.name, version=predictor.version)
-
-    @classmethod
-    def _of(cls, fields: Sequence[Field], probability: float, *, model: str, version: str) -> Examples:
+        fields = (_UNKNOWN,) if predictor is None else predictor.schema.fields
         row = {field.name: example_of(field) for field in fields}
-        datatypes = {field.name: DATATYPES[field.type][0] for field in fields}
-        return cls(row=row, datatypes=datatypes, probability=probability, model=model, version=version)
+        tensors = [
+            {"name": field.name, "datatype": DATATYPES[field.type][0], "shape": [1], "data": [row[field.name]]}
+            for field in fields
+        ]
+        if predictor is None:
+            return cls(row=row, tensors=tensors, probability=0.5, model="model", version="version")
+        (probability,) = predictor.predict_rows([row])
+        return cls(
+            row=row, tensors=tensors, probability=probability, model=predictor.name, version=predictor.version
+        )
 
     def bodies(self) -> dict[str, Any]:
         """The examples that the descriptions refer to, by their names."""
@@ -65,12 +65,7 @@ class Examples:
             "JsonRequest": {"instances": [self.row]},
             "NdjsonRequest": orjson.dumps(self.row).decode() + "\n",
             "CsvRequest": self._csv(),
-            "InferenceRequest": {
-                "inputs": [
-                    {"name": name, "datatype": self.datatypes[name], "shape": [1], "data": [value]}
-                    for name, value in self.row.items()
-                ]
-            },
+            "InferenceRequest": {"inputs": self.tensors},
             "JsonAnswer": {"predictions": [self.probability], "model": self.model, "version": self.version},
             "NdjsonAnswer": ndjson_lines([self.probability]).decode(),
             "CsvAnswer": (CSV_HEADER + csv_lines([self.probability])).decode(),
