@@ -1,8 +1,8 @@
 """gunicorn's worker of threads, in which a request must arrive in its time, and its answer be taken.
 
 gunicorn's lets a slow client keep a thread for as long as it likes. A thread that waits for a head, or in a handshake,
-is woken by the worker's main loop, which looks after its connections once a second; a body has ``wire.Arriving``. One
-that waits for a client to take some of its answer is woken by the system.
+is woken by the worker's main loop, which looks after its connections once a second; a body has ``sockets.Arriving``.
+One that waits for a client to take some of its answer is woken by the system.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
-from service.web.wire import Arriving
+from service.web.sockets import Arriving
 
 
 def _timeval(seconds: float) -> bytes:

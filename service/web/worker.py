@@ -9,7 +9,7 @@ What is different, and what each is worth, is in ``docs/decisions/0004-worker.md
 * Connections that wait when a worker ends are answered. gunicorn's last worker resets them.
 * gunicorn's settings are looked up once, not some forty times a request; where its errors go, once a worker; and the
   ``Date`` is made once a second.
-* What is read and written is ``wire``'s: fewer copies and system calls, and no head is parsed twice. What the
+* What is read and written is ``sockets``' and ``wire``'s: fewer system calls and copies, no head parsed twice. What the
   application gets and gives is made by ``replies``, with what is the same made once.
 * A request that does not arrive in its time is ended, as is a handshake, and an answer of which nothing is taken.
 """
@@ -31,8 +31,9 @@ from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from service.web.replies import Environs, create
+from service.web.sockets import Arriving, Held
 from service.web.turns import Turn
-from service.web.wire import Arriving, Dates, Heads, Held, Parser, Request, StatedBody
+from service.web.wire import Dates, Heads, Parser, Request, StatedBody
 
 AGAIN_SECONDS = 0.001
 """A worker whose turn it is not looks again after so long, if the connection still waits then."""

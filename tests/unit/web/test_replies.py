@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from service.web import wire
 from service.web.replies import Environs, Reply, create
-from service.web.wire import Heads, Held, Request
+from service.web.sockets import Held
+from service.web.wire import Heads, Request
 
 CONFIG = Config()
 PEER, SERVER = ("127.0.0.1", 4711), ("127.0.0.1", 8000)
